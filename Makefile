@@ -1,0 +1,44 @@
+# setup demo test check bench docs: each calls what CI calls.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+INPUT ?=
+
+.PHONY: setup demo test test-all check format bench docs clean
+
+setup: $(VENV)/.built
+
+$(VENV)/.installed: requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+$(VENV)/.built: $(VENV)/.installed pyproject.toml $(RUST_SOURCES)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
+	touch $@
+
+test: setup  ## the fast tests: Rust without Python, then Python on every back-end
+	cargo test --quiet --locked -p meterseal-core
+	$(BIN)/pytest -n auto -m "not slow"
+
+test-all: setup  ## the long tests too
+	cargo test --quiet --locked --release -p meterseal-core
+	$(BIN)/pytest -n auto
+
+check: setup  ## formatting, lint, types, stubs, import contracts
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --all-targets -- --deny warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/stubtest meterseal._core --allowlist tests/stubtest-allowlist.txt
+	$(BIN)/lint-imports
+
+format:
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) target

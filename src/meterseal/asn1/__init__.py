@@ -1,0 +1,1 @@
+"""Strict DER and the object identifiers of the SM world."""

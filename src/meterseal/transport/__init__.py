@@ -1,0 +1,1 @@
+"""Sans-IO secure transport: bytes in, bytes out."""

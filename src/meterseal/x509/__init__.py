@@ -1,0 +1,1 @@
+"""SM2 keys and X.509 certificates as values: no file, clock or socket here."""
