@@ -6,4 +6,9 @@
 
 pub mod cpu;
 pub mod ct;
+pub mod drbg;
 pub mod error;
+mod hash;
+pub mod sm2;
+#[cfg(test)]
+mod test_support;

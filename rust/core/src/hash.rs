@@ -1,0 +1,1 @@
+pub use crate::sm2::scratch::{Sm3, hmac_sm3};

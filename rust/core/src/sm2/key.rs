@@ -1,0 +1,222 @@
+//! Keys of SM2 (GB/T 32918.1-2016, 6).
+
+use core::fmt;
+use std::sync::OnceLock;
+
+use zeroize::Zeroizing;
+
+use super::encoding;
+use super::multiply;
+use super::nonce;
+use super::point::Affine;
+use super::scalar::Scalar;
+use crate::drbg::{Purpose, Randomness, System};
+use crate::error::Error;
+use crate::hash::Sm3;
+
+/// The distinguishing identifier where none was agreed (GB/T 35276-2017, 10).
+pub const DEFAULT_ID: &[u8] = b"1234567812345678";
+/// Longest identifier: its length in bits fills two bytes.
+pub const MAX_ID_LENGTH: usize = 8191;
+
+/// A point of the curve other than infinity, with what is computed from it once.
+#[derive(Clone)]
+pub struct PublicKey {
+    point: Affine,
+    bytes: [u8; 65],
+    default_z: OnceLock<[u8; 32]>,
+}
+
+impl PublicKey {
+    /// From 65 bytes with 04, or 33 with 02 or 03.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] for any other form and for points not on the curve.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        encoding::decode_point(bytes).map(Self::from_point)
+    }
+
+    /// 04, x, y.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 65] {
+        self.bytes
+    }
+
+    /// 02 or 03, x.
+    #[must_use]
+    pub fn to_compressed_bytes(&self) -> [u8; 33] {
+        let mut bytes = [0; 33];
+        bytes[0] = 2 | (self.bytes[64] & 1);
+        bytes[1..].copy_from_slice(&self.bytes[1..33]);
+        bytes
+    }
+
+    /// Z, the hash of the identifier, the curve and the key (GB/T 32918.2-2016, 5.5).
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for an identifier of more than 8191 bytes.
+    pub fn z_value(&self, distinguishing_id: &[u8]) -> Result<[u8; 32], Error> {
+        if distinguishing_id == DEFAULT_ID {
+            return Ok(*self.default_z.get_or_init(|| self.compute_z(128, DEFAULT_ID)));
+        }
+        if distinguishing_id.len() > MAX_ID_LENGTH {
+            return Err(Error::InvalidInput("a distinguishing identifier has at most 8191 bytes"));
+        }
+        let bits = (8 * distinguishing_id.len()) as u16;
+        Ok(self.compute_z(bits, distinguishing_id))
+    }
+
+    /// e = SM3(Z, message) (GB/T 32918.2-2016, 6.1, A1 and A2).
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for an identifier of more than 8191 bytes.
+    pub fn message_digest(
+        &self,
+        message: &[u8],
+        distinguishing_id: &[u8],
+    ) -> Result<[u8; 32], Error> {
+        let mut hash = Sm3::new();
+        hash.update(&self.z_value(distinguishing_id)?);
+        hash.update(message);
+        Ok(hash.finalize())
+    }
+
+    pub(super) fn from_point(point: Affine) -> Self {
+        let bytes = encoding::encode_point(&point);
+        Self { point, bytes, default_z: OnceLock::new() }
+    }
+
+    pub(super) fn point(&self) -> &Affine {
+        &self.point
+    }
+
+    pub(super) fn coordinates(&self) -> &[u8; 65] {
+        &self.bytes
+    }
+
+    fn compute_z(&self, bits: u16, distinguishing_id: &[u8]) -> [u8; 32] {
+        let mut hash = Sm3::new();
+        hash.update(&bits.to_be_bytes());
+        hash.update(distinguishing_id);
+        hash.update(&encoding::CURVE);
+        hash.update(&self.bytes[1..]);
+        hash.finalize()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublicKey(")?;
+        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// A number of 1 to n-2, its public key, and what signing needs of it; wiped when dropped.
+#[derive(Clone)]
+pub struct PrivateKey {
+    d: Zeroizing<Scalar>,
+    public: PublicKey,
+    inverse: OnceLock<Zeroizing<Scalar>>,
+}
+
+impl PrivateKey {
+    /// A fresh key (GB/T 32918.1-2016, 6.1).
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`].
+    pub fn generate() -> Result<Self, Error> {
+        Self::generate_with(&mut System)
+    }
+
+    /// A fresh key from that randomness.
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`].
+    pub fn generate_with(randomness: &mut impl Randomness) -> Result<Self, Error> {
+        Self::generate_for(Purpose::PrivateKey, randomness)
+    }
+
+    pub(super) fn generate_for(
+        purpose: Purpose,
+        randomness: &mut impl Randomness,
+    ) -> Result<Self, Error> {
+        // n - 1 comes with probability 2^-256, so that a second attempt is enough.
+        Self::from_scalar(nonce::random_scalar(purpose, randomness)?)
+            .or_else(|_| Self::from_scalar(nonce::random_scalar(purpose, randomness)?))
+    }
+
+    /// From 32 bytes, big-endian.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] unless 1 <= d <= n-2; [`Error::InvalidInput`] for another length.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let bytes: &[u8; 32] =
+            bytes.try_into().map_err(|_| Error::InvalidKey("a private key has 32 bytes"))?;
+        Self::from_scalar(Scalar::from_bytes(bytes).ok_or(OUT_OF_RANGE)?)
+    }
+
+    /// 32 bytes, big-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.d.to_bytes())
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The x coordinate of [d] P: plain ECDH. Hash it before use.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] for infinity, which no valid pair of keys gives.
+    pub fn exchange_ecdh(&self, peer: &PublicKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+        let shared = multiply::secret(&self.d, peer.point())
+            .ok_or(Error::InvalidKey("the shared point is infinity"))?;
+        Ok(Zeroizing::new(encoding::field_bytes(&shared.x)))
+    }
+
+    pub(super) fn scalar(&self) -> &Scalar {
+        &self.d
+    }
+
+    /// (1 + d)^-1 in Montgomery form, computed at the first signature.
+    pub(super) fn inverse(&self) -> &Scalar {
+        self.inverse.get_or_init(|| Zeroizing::new(self.d.add(&Scalar::ONE).invert_to_montgomery()))
+    }
+
+    fn from_scalar(d: Scalar) -> Result<Self, Error> {
+        let d = Zeroizing::new(d);
+        if d.add(&Scalar::ONE).is_zero() != 0 {
+            return Err(OUT_OF_RANGE);
+        }
+        let public = PublicKey::from_point(multiply::base(&d).ok_or(OUT_OF_RANGE)?);
+        Ok(Self { d, public, inverse: OnceLock::new() })
+    }
+}
+
+const OUT_OF_RANGE: Error = Error::InvalidKey("a private key is a number of 1 to n-2");
+
+impl PartialEq for PrivateKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.d.is_equal(&other.d) != 0
+    }
+}
+
+impl Eq for PrivateKey {}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey of {:?}", self.public)
+    }
+}

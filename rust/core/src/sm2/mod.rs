@@ -1,0 +1,25 @@
+//! SM2: signatures, public-key encryption and key exchange on the 256-bit curve (GB/T 32918).
+
+// Secrets are passed by reference, so that they are not copied around.
+#![allow(clippy::wrong_self_convention)]
+#![allow(dead_code)]
+
+mod arch;
+mod batch;
+pub mod danger;
+mod encoding;
+mod field;
+mod key;
+mod limbs;
+mod multiply;
+mod nonce;
+mod point;
+mod scalar;
+pub(crate) mod scratch;
+mod sign;
+mod tables;
+
+pub use batch::{sign_batch, verify_batch};
+pub use encoding::SignatureEncoding;
+pub use key::{DEFAULT_ID, MAX_ID_LENGTH, PrivateKey, PublicKey};
+pub use sign::{Signature, Signer};

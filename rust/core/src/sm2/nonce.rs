@@ -1,0 +1,96 @@
+//! Secret scalars: keys, nonces and ephemeral keys, over the full range by rejection.
+//!
+//! Signature nonces are hedged, in the manner of RFC 6979, 3.6 and
+//! draft-irtf-cfrg-det-sigs-with-noise: HMAC-SM3, keyed with the generator's output, over the
+//! private key, the digest, UTC time and a counter. A working generator alone makes them
+//! unpredictable; should it fail, the private key and the digest still keep them secret and apart.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::scalar::Scalar;
+use crate::drbg::{Purpose, Randomness, STAMP_LENGTH};
+use crate::error::Error;
+use crate::hash::hmac_sm3;
+
+/// Each attempt fails with probability 2^-32: this many failures are a broken generator.
+const MAX_ATTEMPTS: u8 = 16;
+const BROKEN: Error = Error::RandomnessFailure("the generator gives no usable scalar");
+
+/// A scalar of 1 to n-1.
+///
+/// # Errors
+/// [`Error::RandomnessFailure`].
+pub fn random_scalar(purpose: Purpose, randomness: &mut impl Randomness) -> Result<Scalar, Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    for _ in 0..MAX_ATTEMPTS {
+        randomness.fill(purpose, &mut bytes[..])?;
+        if let Some(scalar) = in_range(&bytes) {
+            return Ok(scalar);
+        }
+    }
+    Err(BROKEN)
+}
+
+/// The nonces of one signature, one after the other.
+pub struct HedgedNonces {
+    noise: Zeroizing<[u8; 32]>,
+    stamp: [u8; STAMP_LENGTH],
+    /// The private key, padded to the block of the hash, then the digest, the stamp and the attempt.
+    input: Zeroizing<[u8; INPUT_LENGTH]>,
+    attempts: u8,
+}
+
+const INPUT_LENGTH: usize = 64 + 32 + STAMP_LENGTH + 2;
+
+impl HedgedNonces {
+    /// Takes the noise and the time for the signature of `digest`; without one, the nonce is made
+    /// before the message is known, and the process-wide counter stands in for it.
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`].
+    pub fn new(
+        private_key: &Scalar,
+        digest: Option<&[u8; 32]>,
+        randomness: &mut impl Randomness,
+    ) -> Result<Self, Error> {
+        let mut noise = Zeroizing::new([0; 32]);
+        randomness.fill(Purpose::Signature, &mut noise[..])?;
+        let stamp = randomness.stamp()?;
+        let mut input = Zeroizing::new([0; INPUT_LENGTH]);
+        let mut key = private_key.to_bytes();
+        input[..32].copy_from_slice(&key);
+        key.zeroize();
+        if let Some(digest) = digest {
+            input[64..96].copy_from_slice(digest);
+        }
+        input[96..96 + STAMP_LENGTH].copy_from_slice(&stamp);
+        input[INPUT_LENGTH - 2] = u8::from(digest.is_some());
+        Ok(Self { noise, stamp, input, attempts: 0 })
+    }
+
+    /// The next nonce.
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`] after 16 attempts.
+    pub fn next_nonce(&mut self) -> Result<Scalar, Error> {
+        while self.attempts < MAX_ATTEMPTS {
+            self.input[INPUT_LENGTH - 1] = self.attempts;
+            self.attempts += 1;
+            let bytes = Zeroizing::new(hmac_sm3(&self.noise[..], &[&self.input[..]]));
+            if let Some(scalar) = in_range(&bytes) {
+                return Ok(scalar);
+            }
+        }
+        Err(BROKEN)
+    }
+}
+
+impl Drop for HedgedNonces {
+    fn drop(&mut self) {
+        self.stamp.zeroize();
+    }
+}
+
+fn in_range(bytes: &[u8; 32]) -> Option<Scalar> {
+    Scalar::from_bytes(bytes).filter(|scalar| scalar.is_zero() == 0)
+}
