@@ -9,6 +9,9 @@ pub mod ct;
 pub mod drbg;
 pub mod error;
 mod hash;
+pub mod hmac;
+pub mod kdf;
 pub mod sm2;
+pub mod sm3;
 #[cfg(test)]
 mod test_support;
