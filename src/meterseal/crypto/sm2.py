@@ -13,9 +13,26 @@ proves nothing: signatures can be made for an e of which no message is known.
     key.public_key().verify(signature, b"reading")
 """
 
-from meterseal._core import PrivateKey, PublicKey, sign_batch, verify_batch
+from meterseal._core import (
+    Agreement,
+    KeyExchange,
+    PrivateKey,
+    PublicKey,
+    Signer,
+    sign_batch,
+    verify_batch,
+)
 
-__all__ = ["DEFAULT_ID", "PrivateKey", "PublicKey", "sign_batch", "verify_batch"]
+__all__ = [
+    "DEFAULT_ID",
+    "Agreement",
+    "KeyExchange",
+    "PrivateKey",
+    "PublicKey",
+    "Signer",
+    "sign_batch",
+    "verify_batch",
+]
 
 DEFAULT_ID = b"1234567812345678"
 """The distinguishing identifier where none was agreed (GB/T 35276-2017, 10)."""

@@ -2,9 +2,12 @@
 //!
 //! A nonce that repeats, or that anyone else knows, gives the private key away.
 
-use super::key::PrivateKey;
+use super::encrypt::Layout;
+use super::exchange::{KeyExchange, Role};
+use super::key::{PrivateKey, PublicKey};
 use super::scalar::Scalar;
 use super::sign::{Commitment, Signature};
+use crate::drbg::Randomness;
 use crate::error::Error;
 
 /// Signs e with that nonce (GB/T 32918.2-2016, 6.1).
@@ -20,8 +23,49 @@ pub fn sign_digest_with_nonce(
     key.answer(&Commitment::new(given_scalar(nonce)?)?, e).ok_or(refused)
 }
 
+/// Encrypts with that nonce (GB/T 32918.4-2016, 6.1).
+///
+/// # Errors
+/// [`Error::InvalidInput`] unless the nonce is of 1 to n-1 and the standard accepts it.
+pub fn encrypt_with_nonce(
+    key: &PublicKey,
+    plaintext: &[u8],
+    nonce: &[u8; 32],
+    layout: Layout,
+) -> Result<Vec<u8>, Error> {
+    let refused = Error::InvalidInput("the standard asks for another nonce");
+    key.encrypt_once(plaintext, &given_scalar(nonce)?)
+        .map(|ciphertext| ciphertext.to_bytes(layout))
+        .ok_or(refused)
+}
+
+/// Begins an exchange with that ephemeral key (GB/T 32918.3-2016, 6.1).
+///
+/// # Errors
+/// [`Error::InvalidInput`] for an identifier that is too long.
+pub fn exchange_with_ephemeral(
+    key: &PrivateKey,
+    ephemeral: &PrivateKey,
+    role: Role,
+    distinguishing_id: &[u8],
+) -> Result<KeyExchange, Error> {
+    KeyExchange::with_ephemeral(key, ephemeral.clone(), role, distinguishing_id)
+}
+
+/// Signs e with that randomness instead of the system's.
+///
+/// # Errors
+/// [`Error::RandomnessFailure`].
+pub fn sign_digest_with_randomness(
+    key: &PrivateKey,
+    e: &[u8; 32],
+    randomness: &mut impl Randomness,
+) -> Result<Signature, Error> {
+    key.sign_digest_with(e, randomness)
+}
+
 /// A scalar of 1 to n-1.
-pub(super) fn given_scalar(bytes: &[u8; 32]) -> Result<Scalar, Error> {
+fn given_scalar(bytes: &[u8; 32]) -> Result<Scalar, Error> {
     Scalar::from_bytes(bytes)
         .filter(|scalar| scalar.is_zero() == 0)
         .ok_or(Error::InvalidInput("a nonce is a number of 1 to n-1"))

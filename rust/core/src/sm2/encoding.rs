@@ -121,8 +121,9 @@ pub(super) fn sequence(content: &[u8]) -> Vec<u8> {
 }
 
 /// A DER INTEGER, not negative.
-pub(super) fn integer(number: &[u8; 32]) -> Vec<u8> {
-    let zeros = number.iter().take(31).take_while(|&&byte| byte == 0).count();
+pub(super) fn integer(number: &[u8]) -> Vec<u8> {
+    let zeros =
+        number.iter().take(number.len().saturating_sub(1)).take_while(|&&byte| byte == 0).count();
     let minimal = &number[zeros..];
     if minimal[0] < 0x80 {
         element(INTEGER, minimal)

@@ -107,8 +107,14 @@ pub fn is_less(a: &Limbs, b: &Limbs) -> u64 {
 /// From 32 bytes, big-endian.
 #[must_use]
 pub fn from_bytes(bytes: &[u8; 32]) -> Limbs {
+    from_slice(bytes)
+}
+
+/// From at most 32 bytes, a multiple of 8, big-endian.
+#[must_use]
+pub fn from_slice(bytes: &[u8]) -> Limbs {
     let mut limbs = [0; 4];
-    for (limb, chunk) in limbs.iter_mut().rev().zip(bytes.chunks_exact(8)) {
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks_exact(8)) {
         *limb = chunk.iter().fold(0, |value, &byte| (value << 8) | u64::from(byte));
     }
     limbs

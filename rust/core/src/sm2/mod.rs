@@ -2,13 +2,15 @@
 
 // Secrets are passed by reference, so that they are not copied around.
 #![allow(clippy::wrong_self_convention)]
-#![allow(dead_code)]
 
 mod arch;
 mod batch;
 pub mod danger;
 mod encoding;
+mod encrypt;
+mod exchange;
 mod field;
+mod kdf;
 mod key;
 mod limbs;
 mod multiply;
@@ -21,5 +23,7 @@ mod tables;
 
 pub use batch::{sign_batch, verify_batch};
 pub use encoding::SignatureEncoding;
+pub use encrypt::{Layout, MAX_PLAINTEXT};
+pub use exchange::{Agreement, KeyExchange, MAX_KEY_LENGTH, Role};
 pub use key::{DEFAULT_ID, MAX_ID_LENGTH, PrivateKey, PublicKey};
 pub use sign::{Signature, Signer};
