@@ -8,7 +8,6 @@ pub mod cpu;
 pub mod ct;
 pub mod drbg;
 pub mod error;
-mod hash;
 pub mod hmac;
 pub mod kdf;
 pub mod sm2;

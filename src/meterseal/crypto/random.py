@@ -6,13 +6,28 @@ and a counter. Time is never counted as entropy: it is additional input, which c
 tests its source continuously, and raises `RandomnessFailure` rather than fall back on anything.
 """
 
-from meterseal._core import Sm3Drbg, random_bytes
+from collections.abc import Callable
+from typing import TypeAlias
 
-__all__ = ["Sm3Drbg", "random_bytes", "random_with_time"]
+from meterseal._core import Sm3Drbg, random_bytes
+from meterseal.errors import UsageError
+
+__all__ = ["Clock", "EntropySource", "Sm3Drbg", "random_bytes", "random_with_time"]
+
+EntropySource: TypeAlias = Callable[[int], bytes]
+"""Gives as many bytes of full entropy as asked."""
+
+Clock: TypeAlias = Callable[[], int]
+"""Gives UTC nanoseconds since 1970."""
 
 _TIME_LENGTH = 4
 
 
 def random_with_time(seconds: int, length: int = 32) -> bytes:
-    """Return `length` bytes: four of UTC seconds, then random ones (RFC 5246, 7.4.1.2)."""
+    """Return `length` bytes: four of UTC seconds, then random ones (RFC 5246, 7.4.1.2).
+
+    Raises UsageError for a length below 4.
+    """
+    if length < _TIME_LENGTH:
+        raise UsageError(f"expected a length of at least 4, got {length}")
     return (seconds % 2**32).to_bytes(_TIME_LENGTH, "big") + random_bytes(length - _TIME_LENGTH)

@@ -4,7 +4,7 @@
 
 use zeroize::Zeroize;
 
-use crate::hash::Sm3;
+use crate::sm3::Sm3;
 
 const SEED_LENGTH: usize = 55;
 /// Most bytes that one call gives.

@@ -3,7 +3,6 @@
 use zeroize::Zeroizing;
 
 use super::encoding::{self, DerReader};
-use super::kdf::derive;
 use super::key::{PrivateKey, PublicKey};
 use super::multiply;
 use super::nonce::random_scalar;
@@ -12,7 +11,8 @@ use super::scalar::Scalar;
 use crate::ct;
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
-use crate::hash::Sm3;
+use crate::kdf::sm2_kdf;
+use crate::sm3::Sm3;
 
 /// Longest plaintext: 16 MiB. The standard would allow 128 GiB; longer data wants a symmetric key.
 pub const MAX_PLAINTEXT: usize = 1 << 24;
@@ -107,7 +107,7 @@ impl PrivateKey {
 /// The data xored with the key stream; `None` if that is all zeros.
 fn mask(shared: &[u8; 64], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut stream = Zeroizing::new(vec![0; data.len()]);
-    derive(&[shared], &mut stream);
+    sm2_kdf(&[shared], &mut stream).ok()?;
     let any = stream.iter().fold(0u8, |any, byte| any | byte);
     for (byte, input) in stream.iter_mut().zip(data) {
         *byte ^= input;

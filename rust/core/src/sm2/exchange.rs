@@ -7,14 +7,14 @@
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::kdf::derive;
 use super::key::{PrivateKey, PublicKey};
 use super::multiply;
 use super::scalar::Scalar;
 use crate::ct;
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
-use crate::hash::Sm3;
+use crate::kdf::sm2_kdf;
+use crate::sm3::Sm3;
 
 /// Longest key that an exchange gives: 64 KiB.
 pub const MAX_KEY_LENGTH: usize = 1 << 16;
@@ -106,7 +106,7 @@ impl KeyExchange {
         };
         // A8, B7: K = KDF(x, y, ZA, ZB)
         let mut key = Zeroizing::new(vec![0; key_length]);
-        derive(&[&shared[..], z_a, z_b], &mut key);
+        sm2_kdf(&[&shared[..], z_a, z_b], &mut key)?;
         // A9, A10, B8, B10: hash(tag, y, hash(x, ZA, ZB, x1, y1, x2, y2))
         let (x, y) = shared.split_at(32);
         let inner = hash(&[x, z_a, z_b, &r_a.coordinates()[1..], &r_b.coordinates()[1..]]);

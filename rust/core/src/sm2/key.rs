@@ -12,7 +12,7 @@ use super::point::Affine;
 use super::scalar::Scalar;
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
-use crate::hash::Sm3;
+use crate::sm3::Sm3;
 
 /// The distinguishing identifier where none was agreed (GB/T 35276-2017, 10).
 pub const DEFAULT_ID: &[u8] = b"1234567812345678";

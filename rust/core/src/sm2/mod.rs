@@ -10,14 +10,12 @@ mod encoding;
 mod encrypt;
 mod exchange;
 mod field;
-mod kdf;
 mod key;
 mod limbs;
 mod multiply;
 mod nonce;
 mod point;
 mod scalar;
-pub(crate) mod scratch;
 mod sign;
 mod tables;
 

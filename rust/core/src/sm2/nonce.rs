@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::scalar::Scalar;
 use crate::drbg::{Purpose, Randomness, STAMP_LENGTH};
 use crate::error::Error;
-use crate::hash::hmac_sm3;
+use crate::hmac::HmacSm3;
 
 /// Each attempt fails with probability 2^-32: this many failures are a broken generator.
 const MAX_ATTEMPTS: u8 = 16;
@@ -76,7 +76,7 @@ impl HedgedNonces {
         while self.attempts < MAX_ATTEMPTS {
             self.input[INPUT_LENGTH - 1] = self.attempts;
             self.attempts += 1;
-            let bytes = Zeroizing::new(hmac_sm3(&self.noise[..], &[&self.input[..]]));
+            let bytes = Zeroizing::new(HmacSm3::mac(&self.noise[..], &[&self.input[..]]));
             if let Some(scalar) = in_range(&bytes) {
                 return Ok(scalar);
             }

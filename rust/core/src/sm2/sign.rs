@@ -11,7 +11,7 @@ use super::nonce::HedgedNonces;
 use super::scalar::Scalar;
 use crate::drbg::{Randomness, System};
 use crate::error::Error;
-use crate::hash::Sm3;
+use crate::sm3::Sm3;
 
 /// The two numbers of a signature, each of 1 to n-1.
 #[derive(Clone, Copy, Debug)]

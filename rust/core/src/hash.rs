@@ -1,1 +1,0 @@
-pub use crate::sm2::scratch::{Sm3, hmac_sm3};
