@@ -1,4 +1,4 @@
-"""Nonces do not repeat and do not show, whatever fails: the clock, the system's generator, or both."""
+"""Nonces do not repeat or show, whatever fails: the clock, the system's generator, or both."""
 
 import subprocess
 import sys
