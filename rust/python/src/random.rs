@@ -11,6 +11,9 @@ use crate::convert::raise;
 /// Most bytes of one call.
 const MAX_LENGTH: usize = 1 << 24;
 
+/// Returns 0 to 2^24 random bytes; `extra` is mixed in and need be neither secret nor random.
+///
+/// Raises RandomnessFailure, from then on at every call of this thread.
 #[pyfunction]
 #[pyo3(signature = (length, extra=None))]
 fn random_bytes<'py>(
@@ -22,7 +25,10 @@ fn random_bytes<'py>(
     fill(py, length, |out| System::fill_with(Purpose::General, extra, out))
 }
 
-/// A generator over an entropy source and a clock given by the caller.
+/// A generator over an entropy source and a clock given by the caller: for tests and experiments.
+///
+/// `entropy(length)` returns as many bytes of full entropy, `clock()` UTC nanoseconds since 1970.
+/// Raises RandomnessFailure if the source does not pass its tests.
 #[pyclass(module = "meterseal._core")]
 pub struct Sm3Drbg(pub Generator<CallableEntropy, CallableClock>);
 
@@ -33,6 +39,7 @@ impl Sm3Drbg {
         Generator::new(CallableEntropy(entropy), CallableClock(clock)).map(Self).map_err(raise)
     }
 
+    /// Returns 0 to 2^24 random bytes. Raises RandomnessFailure, from then on at every call.
     #[pyo3(signature = (length, extra=None))]
     fn random_bytes<'py>(
         &mut self,
@@ -44,6 +51,7 @@ impl Sm3Drbg {
         fill(py, length, |out| self.0.fill_with(Purpose::General, extra, out))
     }
 
+    /// Takes fresh entropy at once. Raises RandomnessFailure.
     fn reseed(&mut self) -> PyResult<()> {
         self.0.reseed().map_err(raise)
     }
