@@ -8,9 +8,12 @@ pub mod cpu;
 pub mod ct;
 pub mod drbg;
 pub mod error;
+mod ghash;
 pub mod hmac;
 pub mod kdf;
+pub mod record;
 pub mod sm2;
 pub mod sm3;
+pub mod sm4;
 #[cfg(test)]
 mod test_support;

@@ -37,3 +37,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Buffer {
         Ok(Self::Copied(buffer.to_vec(object.py())?))
     }
 }
+
+/// What an argument left out stands for.
+pub const EMPTY: Buffer = Buffer::Constant(b"");

@@ -1,6 +1,7 @@
 //! The one conversion of a core error into the exceptions of `meterseal.errors`.
 
 use meterseal_core::error::Error;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 mod errors {
@@ -26,4 +27,26 @@ pub fn raise(error: Error) -> PyErr {
         Error::RandomnessFailure(_) => errors::RandomnessFailure::new_err(text),
         Error::Exhausted => errors::KeyExhausted::new_err(text),
     }
+}
+
+/// `bytes` as an array, or the exception that names both lengths.
+pub fn fixed<'a, const N: usize>(what: &str, bytes: &'a [u8]) -> PyResult<&'a [u8; N]> {
+    bytes
+        .try_into()
+        .map_err(|_| usage(format!("{what}: expected {N} bytes, received {}", bytes.len())))
+}
+
+/// The exception for an argument that the call cannot accept.
+pub fn usage(text: impl Into<String>) -> PyErr {
+    errors::UsageError::new_err(text.into())
+}
+
+/// Runs `act`, without the interpreter lock if it has more than 4 KiB to work on.
+pub fn detached<T: Send>(py: Python<'_>, length: usize, act: impl FnOnce() -> T + Send) -> T {
+    if length > 4096 { py.detach(act) } else { act() }
+}
+
+/// What `__reduce__` of every object with a key raises.
+pub fn not_pickled() -> PyErr {
+    PyTypeError::new_err("an object that holds a key is neither copied nor pickled")
 }

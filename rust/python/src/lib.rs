@@ -5,10 +5,15 @@ use pyo3::prelude::*;
 mod buffer;
 mod convert;
 mod cpu;
+mod kdf;
 mod random;
+mod record;
 mod sm2;
 mod sm2_danger;
 mod sm2_exchange;
+mod sm3;
+mod sm4;
+mod sm4_stream;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -17,5 +22,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sm2::register(module)?;
     sm2_exchange::register(module)?;
     sm2_danger::register(module)?;
+    sm3::register(module)?;
+    kdf::register(module)?;
+    sm4::register(module)?;
+    sm4_stream::register(module)?;
+    record::register(module)?;
     Ok(())
 }

@@ -1,0 +1,31 @@
+//! Code written for one kind of CPU.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use super::{Element, POWERS, portable};
+use crate::sm4::Block;
+
+/// Takes whole blocks into the sum.
+#[inline]
+pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
+        unsafe { x86_64::update(sum, powers, blocks) };
+        return;
+    }
+    portable::update(sum, &powers[0], blocks);
+}
+
+/// a b / x^128.
+#[inline]
+pub fn multiply(a: Element, b: Element) -> Element {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: as above.
+        return unsafe { x86_64::multiply(a, b) };
+    }
+    portable::multiply(a, b)
+}

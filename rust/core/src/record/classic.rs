@@ -1,0 +1,436 @@
+//! Secrets and records of the protocols shaped like TLS 1.2: TLS 1.2 itself (RFC 5246, RFC 5288) and
+//! TLCP 1.1 (GB/T 38636-2020).
+//!
+//! From the pre-master secret comes the master secret, from it the key block, from it one sealer
+//! and one opener. Their nonce is 4 bytes of the key block and 8 bytes that each record carries.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::Error;
+use crate::kdf::tls12_prf;
+use crate::sm4::KEY_SIZE;
+use crate::sm4::gcm::{Gcm, TAG_SIZE};
+
+/// Bytes of a master secret.
+pub const MASTER_SECRET_SIZE: usize = 48;
+/// Bytes of a random.
+pub const RANDOM_SIZE: usize = 32;
+/// Bytes of a Finished.
+pub const VERIFY_DATA_SIZE: usize = 12;
+/// Bytes of a record header: type, version, length.
+pub const HEADER_SIZE: usize = 5;
+/// Bytes of the nonce that a record carries.
+pub const EXPLICIT_NONCE_SIZE: usize = 8;
+/// Most plaintext of one record (RFC 5246, 6.2.1).
+pub const MAX_FRAGMENT: usize = 1 << 14;
+/// Bytes that protection adds to a fragment, with the header.
+pub const OVERHEAD: usize = HEADER_SIZE + EXPLICIT_NONCE_SIZE + TAG_SIZE;
+/// Most records that one key seals unless told otherwise: 2^24.5, the bound of RFC 8446, 5.5, for
+/// a GCM with blocks of 128 bits.
+pub const DEFAULT_RECORD_LIMIT: u64 = 23_726_566;
+
+const FIXED_NONCE_SIZE: usize = 4;
+
+/// The master secret of a session. Wiped when dropped.
+#[derive(Clone)]
+pub struct MasterSecret(Zeroizing<[u8; MASTER_SECRET_SIZE]>);
+
+impl MasterSecret {
+    /// PRF(pre_master_secret, "master secret", client_random + server_random) (RFC 5246, 8.1).
+    #[must_use]
+    pub fn derive(
+        pre_master_secret: &[u8],
+        client_random: &[u8; RANDOM_SIZE],
+        server_random: &[u8; RANDOM_SIZE],
+    ) -> Self {
+        Self::from_prf(pre_master_secret, &[b"master secret", client_random, server_random])
+    }
+
+    /// PRF(pre_master_secret, "extended master secret", session_hash) (RFC 7627, 4).
+    #[must_use]
+    pub fn derive_extended(pre_master_secret: &[u8], session_hash: &[u8]) -> Self {
+        Self::from_prf(pre_master_secret, &[b"extended master secret", session_hash])
+    }
+
+    /// A secret kept from an earlier session.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; MASTER_SECRET_SIZE]) -> Self {
+        Self(Zeroizing::new(*bytes))
+    }
+
+    /// For keeping a session: whoever has it can read the session.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; MASTER_SECRET_SIZE] {
+        &self.0
+    }
+
+    /// The content of a Finished (RFC 5246, 7.4.9).
+    #[must_use]
+    pub fn verify_data(&self, label: &[u8], transcript_hash: &[u8]) -> [u8; VERIFY_DATA_SIZE] {
+        let mut out = [0; VERIFY_DATA_SIZE];
+        self.prf(label, transcript_hash, &mut out);
+        out
+    }
+
+    /// PRF(master_secret, label, seed).
+    pub fn prf(&self, label: &[u8], seed: &[u8], out: &mut [u8]) {
+        tls12_prf(&self.0[..], &[label, seed], out);
+    }
+
+    /// The protection of what the client writes and of what the server writes (RFC 5246, 6.3).
+    #[must_use]
+    pub fn gcm_protection(
+        &self,
+        client_random: &[u8; RANDOM_SIZE],
+        server_random: &[u8; RANDOM_SIZE],
+    ) -> (GcmProtection, GcmProtection) {
+        let mut block = Zeroizing::new([0; 2 * (KEY_SIZE + FIXED_NONCE_SIZE)]);
+        let seed = [b"key expansion", &server_random[..], client_random];
+        tls12_prf(&self.0[..], &seed, &mut block[..]);
+        // client_write_key, server_write_key, client_write_IV, server_write_IV
+        let (keys, nonces) = block.split_at(2 * KEY_SIZE);
+        let (keys, nonces) = (keys.as_chunks().0, nonces.as_chunks().0);
+        (GcmProtection::new(&keys[0], nonces[0]), GcmProtection::new(&keys[1], nonces[1]))
+    }
+
+    fn from_prf(secret: &[u8], label_and_seed: &[&[u8]]) -> Self {
+        let mut master = Zeroizing::new([0; MASTER_SECRET_SIZE]);
+        tls12_prf(secret, label_and_seed, &mut master[..]);
+        Self(master)
+    }
+}
+
+impl core::fmt::Debug for MasterSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("MasterSecret { .. }")
+    }
+}
+
+/// What protects one direction. Wiped when dropped.
+pub struct GcmProtection {
+    gcm: Gcm,
+    fixed_nonce: [u8; FIXED_NONCE_SIZE],
+}
+
+impl GcmProtection {
+    /// From a write key and a write IV.
+    #[must_use]
+    pub fn new(key: &[u8; KEY_SIZE], fixed_nonce: [u8; FIXED_NONCE_SIZE]) -> Self {
+        Self { gcm: Gcm::new(key), fixed_nonce }
+    }
+
+    fn nonce(&self, explicit: &[u8]) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce[..FIXED_NONCE_SIZE].copy_from_slice(&self.fixed_nonce);
+        nonce[FIXED_NONCE_SIZE..].copy_from_slice(explicit);
+        nonce
+    }
+}
+
+impl Drop for GcmProtection {
+    fn drop(&mut self) {
+        self.fixed_nonce.zeroize();
+    }
+}
+
+/// What a sealer may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most plaintext of one record, 1 to [`MAX_FRAGMENT`].
+    pub fragment: usize,
+    /// Most records.
+    pub records: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { fragment: MAX_FRAGMENT, records: DEFAULT_RECORD_LIMIT }
+    }
+}
+
+/// Makes protected records.
+pub struct GcmSealer {
+    protection: GcmProtection,
+    version: [u8; 2],
+    limits: Limits,
+    sequence: u64,
+}
+
+impl GcmSealer {
+    /// Starts at sequence number 0; `version` stands in every header.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a fragment length outside 1 to [`MAX_FRAGMENT`].
+    pub fn new(protection: GcmProtection, version: u16, limits: Limits) -> Result<Self, Error> {
+        if !(1..=MAX_FRAGMENT).contains(&limits.fragment) {
+            return Err(Error::InvalidInput("a fragment has 1 to 16384 bytes"));
+        }
+        Ok(Self { protection, version: version.to_be_bytes(), limits, sequence: 0 })
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Bytes of all records that so much data makes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for more data than the machine's addresses can count.
+    pub fn sealed_length(&self, data: usize) -> Result<usize, Error> {
+        self.count(data)
+            .checked_mul(OVERHEAD)
+            .and_then(|overhead| overhead.checked_add(data))
+            .ok_or(Error::InvalidInput("too much data for one call"))
+    }
+
+    /// Seals the data into as many records as it needs, one if it is empty.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`] if the key may not seal so many more records (nothing is sealed),
+    /// [`Error::InvalidInput`] if `out` has not [`GcmSealer::sealed_length`] bytes.
+    pub fn seal(&mut self, content_type: u8, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        if out.len() != self.sealed_length(data.len())? {
+            return Err(Error::InvalidInput("the output has not the length of the records"));
+        }
+        let count = self.count(data.len()) as u64;
+        if self.sequence.checked_add(count).is_none_or(|end| end > self.limits.records) {
+            return Err(Error::Exhausted);
+        }
+        if data.is_empty() {
+            return self.seal_record(content_type, data, out);
+        }
+        let records = out.chunks_mut(self.limits.fragment + OVERHEAD);
+        for (fragment, record) in data.chunks(self.limits.fragment).zip(records) {
+            self.seal_record(content_type, fragment, record)?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, data: usize) -> usize {
+        data.div_ceil(self.limits.fragment).max(1)
+    }
+
+    fn seal_record(
+        &mut self,
+        content_type: u8,
+        fragment: &[u8],
+        record: &mut [u8],
+    ) -> Result<(), Error> {
+        let (header, body) = record.split_at_mut(HEADER_SIZE);
+        let (explicit, body) = body.split_at_mut(EXPLICIT_NONCE_SIZE);
+        let (text, tag) = body.split_at_mut(fragment.len());
+        header[0] = content_type;
+        header[1..3].copy_from_slice(&self.version);
+        let length = (EXPLICIT_NONCE_SIZE + fragment.len() + TAG_SIZE) as u16;
+        header[3..].copy_from_slice(&length.to_be_bytes());
+        explicit.copy_from_slice(&self.sequence.to_be_bytes());
+        text.copy_from_slice(fragment);
+        let aad = additional_data(self.sequence, content_type, self.version, fragment.len());
+        let nonce = self.protection.nonce(explicit);
+        tag.copy_from_slice(&self.protection.gcm.encrypt(&nonce, &aad, text)?);
+        self.sequence += 1;
+        Ok(())
+    }
+}
+
+/// Opens protected records.
+pub struct GcmOpener {
+    protection: GcmProtection,
+    version: [u8; 2],
+    max_fragment: usize,
+    sequence: u64,
+    dead: bool,
+}
+
+impl GcmOpener {
+    /// Starts at sequence number 0; every header must have `version`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a fragment length outside 1 to [`MAX_FRAGMENT`].
+    pub fn new(
+        protection: GcmProtection,
+        version: u16,
+        max_fragment: usize,
+    ) -> Result<Self, Error> {
+        if !(1..=MAX_FRAGMENT).contains(&max_fragment) {
+            return Err(Error::InvalidInput("a fragment has 1 to 16384 bytes"));
+        }
+        let version = version.to_be_bytes();
+        Ok(Self { protection, version, max_fragment, sequence: 0, dead: false })
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Bytes of plaintext in a whole record, by its size alone: none if it is too short.
+    #[must_use]
+    pub fn opened_length(record: usize) -> usize {
+        record.saturating_sub(OVERHEAD)
+    }
+
+    /// Opens one whole record, with its header, into `out` of [`GcmOpener::opened_length`] bytes.
+    ///
+    /// After any error the opener opens nothing more.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTag`] if the record is not what the peer sealed: too short, of another
+    /// length than its header says, of another version, or forged. [`Error::InvalidInput`] if its
+    /// plaintext would be longer than allowed, [`Error::Exhausted`] if the sequence number ends.
+    pub fn open(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        if self.dead {
+            return Err(Error::InvalidTag);
+        }
+        let result = self.open_record(record, out);
+        self.dead = result.is_err();
+        result
+    }
+
+    fn open_record(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let next = self.sequence.checked_add(1).ok_or(Error::Exhausted)?;
+        let (header, body) = record.split_at_checked(HEADER_SIZE).ok_or(Error::InvalidTag)?;
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        if header[1..3] != self.version || length != body.len() || record.len() < OVERHEAD {
+            return Err(Error::InvalidTag);
+        }
+        if record.len() - OVERHEAD > self.max_fragment {
+            return Err(Error::InvalidInput("a record longer than its limit"));
+        }
+        let (explicit, body) = body.split_at(EXPLICIT_NONCE_SIZE);
+        let (text, tag) = body.split_at(body.len() - TAG_SIZE);
+        if out.len() != text.len() {
+            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
+        }
+        out.copy_from_slice(text);
+        let aad = additional_data(self.sequence, header[0], self.version, text.len());
+        let nonce = self.protection.nonce(explicit);
+        self.protection.gcm.decrypt(&nonce, &aad, out, tag).inspect_err(|_| out.fill(0))?;
+        self.sequence = next;
+        Ok(())
+    }
+}
+
+/// seq_num, type, version, length of the plaintext (RFC 5246, 6.2.3.3).
+fn additional_data(sequence: u64, content_type: u8, version: [u8; 2], length: usize) -> [u8; 13] {
+    let mut aad = [0; 13];
+    aad[..8].copy_from_slice(&sequence.to_be_bytes());
+    aad[8] = content_type;
+    aad[9..11].copy_from_slice(&version);
+    aad[11..].copy_from_slice(&(length as u16).to_be_bytes());
+    aad
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{hex, on_every_backend};
+
+    const VERSION: u16 = 0x0303;
+
+    fn pair(limits: Limits) -> (GcmSealer, GcmOpener) {
+        let protection = || GcmProtection::new(&[7; KEY_SIZE], [1, 2, 3, 4]);
+        let sealer = GcmSealer::new(protection(), VERSION, limits);
+        let opener = GcmOpener::new(protection(), VERSION, limits.fragment);
+        match (sealer, opener) {
+            (Ok(sealer), Ok(opener)) => (sealer, opener),
+            _ => panic!("limits not accepted"),
+        }
+    }
+
+    fn seal(sealer: &mut GcmSealer, data: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut out = vec![0; sealer.sealed_length(data.len())?];
+        sealer.seal(23, data, &mut out)?;
+        Ok(out)
+    }
+
+    fn open(opener: &mut GcmOpener, record: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut out = vec![0; GcmOpener::opened_length(record.len())];
+        opener.open(record, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn the_recorded_finished_of_a_client_opens() {
+        // A session of our own client with GmSSL 2.5.4.
+        let secret = hex("94b8148e3f1db78761265b489af8ca3109c7071639dcba7d0787c7565351e06b\
+                          fd6207b360fd0015b13628f9bfa42a57");
+        let client_random: [u8; 32] = core::array::from_fn(|i| 0x80 + i as u8);
+        let server_random = hex("26ae67bc48d9d69faa32b69fea33b48433298362aaae961f79a02477b4607b55");
+        let record = hex("16030300280000000000000000105604c72175f9d903e8a7418aac55d52b6039\
+                          5a30d660b3175dbd05ce5fbdfc");
+        let plain = on_every_backend(|| {
+            let master = secret.as_slice().try_into().map(MasterSecret::from_bytes);
+            let (Ok(master), Ok(server)) = (master, server_random.as_slice().try_into()) else {
+                panic!("lengths of the vector");
+            };
+            let (client, _) = master.gcm_protection(&client_random, server);
+            let mut opener = GcmOpener::new(client, VERSION, MAX_FRAGMENT)?;
+            open(&mut opener, &record)
+        });
+        let plain = plain.unwrap_or_default();
+        assert_eq!((plain.len(), &plain[..4]), (16, &[0x14, 0, 0, 12][..]));
+    }
+
+    #[test]
+    fn data_is_cut_into_fragments_and_an_empty_record_is_one() {
+        let (mut sealer, mut opener) = pair(Limits { fragment: 10, ..Limits::default() });
+        let records = seal(&mut sealer, &[5; 25]).unwrap_or_default();
+        let lengths: Vec<_> = records.chunks(10 + OVERHEAD).map(<[u8]>::len).collect();
+        assert_eq!(lengths, [39, 39, 34]);
+        for (record, length) in records.chunks(39).zip([10, 10, 5]) {
+            assert_eq!(open(&mut opener, record), Ok(vec![5; length]));
+        }
+        let empty = seal(&mut sealer, b"").unwrap_or_default();
+        assert_eq!(empty.len(), OVERHEAD);
+        assert_eq!(open(&mut opener, &empty), Ok(Vec::new()));
+        assert_eq!((sealer.sequence(), opener.sequence()), (4, 4));
+    }
+
+    #[test]
+    fn a_flipped_bit_kills_the_opener() {
+        let (mut sealer, _) = pair(Limits::default());
+        let record = seal(&mut sealer, b"42 kWh").unwrap_or_default();
+        for bit in 0..8 * record.len() {
+            let (_, mut opener) = pair(Limits::default());
+            let mut altered = record.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&mut opener, &altered), Err(Error::InvalidTag), "bit {bit}");
+            assert_eq!(open(&mut opener, &record), Err(Error::InvalidTag));
+        }
+    }
+
+    #[test]
+    fn replay_and_truncation_are_refused() {
+        let (mut sealer, mut opener) = pair(Limits::default());
+        let record = seal(&mut sealer, b"once").unwrap_or_default();
+        for length in 0..record.len() {
+            let (_, mut opener) = pair(Limits::default());
+            assert_eq!(open(&mut opener, &record[..length]), Err(Error::InvalidTag));
+        }
+        assert!(open(&mut opener, &record).is_ok());
+        assert_eq!(open(&mut opener, &record), Err(Error::InvalidTag));
+    }
+
+    #[test]
+    fn limits_hold() {
+        let (mut sealer, _) = pair(Limits { fragment: 4, records: 3 });
+        assert!(seal(&mut sealer, b"12345678").is_ok());
+        assert_eq!(seal(&mut sealer, b"12345678"), Err(Error::Exhausted));
+        assert!(seal(&mut sealer, b"1").is_ok());
+        assert_eq!(seal(&mut sealer, b""), Err(Error::Exhausted));
+        let (mut sealer, _) = pair(Limits::default());
+        let long = seal(&mut sealer, &[0; 5]).unwrap_or_default();
+        let (_, mut opener) = pair(Limits { fragment: 4, ..Limits::default() });
+        assert!(matches!(open(&mut opener, &long), Err(Error::InvalidInput(_))));
+        opener.dead = false;
+        opener.sequence = u64::MAX;
+        assert_eq!(open(&mut opener, &long), Err(Error::Exhausted));
+        sealer.limits.records = u64::MAX;
+        sealer.sequence = u64::MAX;
+        assert_eq!(seal(&mut sealer, b""), Err(Error::Exhausted));
+    }
+}

@@ -1,0 +1,178 @@
+//! SM4, the block cipher of GB/T 32907-2016, and its modes.
+
+mod algebra;
+mod arch;
+mod portable;
+
+pub mod cbc;
+pub mod ccm;
+pub mod ctr;
+pub mod gcm;
+pub mod xts;
+
+use zeroize::Zeroize;
+
+/// Bytes of a key.
+pub const KEY_SIZE: usize = 16;
+/// Bytes of a block.
+pub const BLOCK_SIZE: usize = 16;
+
+const ROUNDS: usize = 32;
+
+/// A block.
+pub type Block = [u8; BLOCK_SIZE];
+
+/// The round keys of one key. Wiped when dropped.
+#[derive(Clone)]
+pub struct Key {
+    round_keys: [u32; ROUNDS],
+    /// The round keys as the x86-64 back-end wants them.
+    mapped: [u32; ROUNDS],
+}
+
+impl Key {
+    /// Expands a key (GB/T 32907-2016, 7.3).
+    #[must_use]
+    pub fn new(key: &[u8; KEY_SIZE]) -> Self {
+        let mut k: [u32; 4] = core::array::from_fn(|i| {
+            let at = 4 * i;
+            u32::from_be_bytes([key[at], key[at + 1], key[at + 2], key[at + 3]]) ^ FK[i]
+        });
+        let mut round_keys = [0; ROUNDS];
+        for (round_key, constant) in round_keys.iter_mut().zip(CK) {
+            let b = arch::tau(k[1] ^ k[2] ^ k[3] ^ constant);
+            let next = k[0] ^ b ^ b.rotate_left(13) ^ b.rotate_left(23);
+            k = [k[1], k[2], k[3], next];
+            *round_key = next;
+        }
+        k.zeroize();
+        let mapped = arch::map_round_keys(&round_keys);
+        Self { round_keys, mapped }
+    }
+
+    /// Encrypts each block by itself, in place.
+    pub fn encrypt_blocks(&self, blocks: &mut [Block]) {
+        arch::crypt_blocks::<false>(self, blocks);
+    }
+
+    /// Decrypts each block by itself, in place.
+    pub fn decrypt_blocks(&self, blocks: &mut [Block]) {
+        arch::crypt_blocks::<true>(self, blocks);
+    }
+
+    /// Encrypts one block in place.
+    pub fn encrypt_block(&self, block: &mut Block) {
+        self.encrypt_blocks(core::slice::from_mut(block));
+    }
+
+    /// Decrypts one block in place.
+    pub fn decrypt_block(&self, block: &mut Block) {
+        self.decrypt_blocks(core::slice::from_mut(block));
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.round_keys.zeroize();
+        self.mapped.zeroize();
+    }
+}
+
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Key { SM4 }")
+    }
+}
+
+/// The system parameter FK.
+const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
+
+/// The fixed parameter CK: byte j of CKi is 7 (4i + j) mod 256.
+const CK: [u32; ROUNDS] = {
+    let mut table = [0; ROUNDS];
+    let mut i = 0;
+    while i < ROUNDS as u32 {
+        let mut j = 0;
+        while j < 4 {
+            table[i as usize] = table[i as usize] << 8 | (7 * (4 * i + j)) & 0xff;
+            j += 1;
+        }
+        i += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::test_support::{hex, on_every_backend};
+
+    const KEY: Block = [
+        0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32,
+        0x10,
+    ];
+
+    #[test]
+    fn the_first_example_of_the_standard() {
+        // GB/T 32907-2016, A.1.
+        on_every_backend(|| {
+            let key = Key::new(&KEY);
+            assert_eq!((key.round_keys[0], key.round_keys[31]), (0xf121_86f9, 0x9124_a012));
+            let mut block = KEY;
+            key.encrypt_block(&mut block);
+            assert_eq!(block.to_vec(), hex("681edf34d206965e86b3e94f536e4246"));
+            key.decrypt_block(&mut block);
+            assert_eq!(block, KEY);
+        });
+    }
+
+    #[test]
+    #[cfg_attr(debug_assertions, ignore = "a million blocks: run with --release")]
+    fn the_million_iterations_of_the_standard() {
+        // GB/T 32907-2016, A.2.
+        on_every_backend(|| {
+            let key = Key::new(&KEY);
+            let mut block = KEY;
+            for _ in 0..1_000_000 {
+                key.encrypt_block(&mut block);
+            }
+            assert_eq!(block.to_vec(), hex("595298c7c6fd271f0402f804c33d3f66"));
+        });
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        assert_eq!(format!("{:?}", Key::new(&KEY)), "Key { SM4 }");
+    }
+
+    proptest! {
+        #[test]
+        fn back_ends_agree_for_any_number_of_blocks(
+            key in any::<Block>(),
+            blocks in proptest::collection::vec(any::<Block>(), 0..70),
+        ) {
+            let encrypted = on_every_backend(|| {
+                let mut blocks = blocks.clone();
+                Key::new(&key).encrypt_blocks(&mut blocks);
+                blocks
+            });
+            let one_by_one: Vec<Block> = blocks
+                .iter()
+                .map(|block| {
+                    let mut block = *block;
+                    Key::new(&key).encrypt_block(&mut block);
+                    block
+                })
+                .collect();
+            prop_assert_eq!(&encrypted, &one_by_one);
+            let decrypted = on_every_backend(|| {
+                let mut blocks = encrypted.clone();
+                Key::new(&key).decrypt_blocks(&mut blocks);
+                blocks
+            });
+            prop_assert_eq!(decrypted, blocks);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Secrets and records of the protocols shaped like TLS 1.2.
+
+use meterseal_core::record::classic;
+use meterseal_core::record::classic::{DEFAULT_RECORD_LIMIT, Limits, MAX_FRAGMENT};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer::Buffer;
+use crate::convert::{detached, fixed, not_pickled, raise};
+use crate::kdf::derive;
+
+/// The master secret of a session (RFC 5246, 8.1; GB/T 38636-2020, 6.5.1). It prints nothing.
+#[pyclass(module = "meterseal.crypto.record", frozen)]
+pub struct MasterSecret(classic::MasterSecret);
+
+#[pymethods]
+impl MasterSecret {
+    /// Returns PRF(pre_master_secret, "master secret", client_random + server_random).
+    ///
+    /// Raises UsageError unless both randoms have 32 bytes.
+    #[staticmethod]
+    fn derive(
+        pre_master_secret: Buffer,
+        client_random: Buffer,
+        server_random: Buffer,
+    ) -> PyResult<Self> {
+        let client_random = fixed("client_random", &client_random)?;
+        let server_random = fixed("server_random", &server_random)?;
+        Ok(Self(classic::MasterSecret::derive(&pre_master_secret, client_random, server_random)))
+    }
+
+    /// Returns PRF(pre_master_secret, "extended master secret", session_hash) (RFC 7627, 4).
+    ///
+    /// `session_hash` is the SM3 of the handshake up to and with ClientKeyExchange, 32 bytes.
+    #[staticmethod]
+    fn derive_extended(pre_master_secret: Buffer, session_hash: Buffer) -> PyResult<Self> {
+        let hash: &[u8; 32] = fixed("session_hash", &session_hash)?;
+        Ok(Self(classic::MasterSecret::derive_extended(&pre_master_secret, hash)))
+    }
+
+    /// Returns the secret of an earlier session, kept as 48 bytes.
+    #[staticmethod]
+    fn from_bytes(secret: Buffer) -> PyResult<Self> {
+        Ok(Self(classic::MasterSecret::from_bytes(fixed("master secret", &secret)?)))
+    }
+
+    /// Returns the 48 bytes, for keeping a session: whoever has them can read it.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.as_bytes())
+    }
+
+    /// Returns the 12 bytes of a Finished (RFC 5246, 7.4.9).
+    ///
+    /// `label` is b"client finished" or b"server finished", `transcript_hash` the SM3 of the
+    /// handshake so far.
+    fn verify_data<'py>(
+        &self,
+        py: Python<'py>,
+        label: Buffer,
+        transcript_hash: Buffer,
+    ) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.verify_data(&label, &transcript_hash))
+    }
+
+    /// Returns PRF(master_secret, label, seed) of the given length.
+    fn prf<'py>(
+        &self,
+        py: Python<'py>,
+        label: Buffer,
+        seed: Buffer,
+        length: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        derive(py, length, |out| {
+            self.0.prf(&label, &seed, out);
+            Ok(())
+        })
+    }
+
+    /// Returns the sealer of what this side writes and the opener of what the other side writes.
+    ///
+    /// `version` is 0x0303 for TLS 1.2 and 0x0101 for TLCP 1.1. The sealer cuts data into fragments
+    /// of `max_fragment` bytes and seals at most `record_limit` records, by default 2^24.5
+    /// (RFC 8446, 5.5).
+    #[pyo3(
+        signature = (
+            client_random, server_random, version, is_client, *,
+            max_fragment=MAX_FRAGMENT, record_limit=DEFAULT_RECORD_LIMIT
+        ),
+        text_signature = "($self, client_random, server_random, version, is_client, *, max_fragment=16384, record_limit=23726566)"
+    )]
+    fn gcm_protection(
+        &self,
+        client_random: Buffer,
+        server_random: Buffer,
+        version: u16,
+        is_client: bool,
+        max_fragment: usize,
+        record_limit: u64,
+    ) -> PyResult<(GcmSealer, GcmOpener)> {
+        let (client, server) = self.0.gcm_protection(
+            fixed("client_random", &client_random)?,
+            fixed("server_random", &server_random)?,
+        );
+        let (own, peer) = if is_client { (client, server) } else { (server, client) };
+        let limits = Limits { fragment: max_fragment, records: record_limit };
+        let sealer = classic::GcmSealer::new(own, version, limits).map_err(raise)?;
+        let opener = classic::GcmOpener::new(peer, version, max_fragment).map_err(raise)?;
+        Ok((GcmSealer(sealer), GcmOpener(opener)))
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled())
+    }
+}
+
+/// Makes protected records. Made by `MasterSecret.gcm_protection`.
+#[pyclass(module = "meterseal.crypto.record")]
+pub struct GcmSealer(classic::GcmSealer);
+
+#[pymethods]
+impl GcmSealer {
+    /// Returns the data as whole records, joined: as many as it needs, one if it is empty.
+    ///
+    /// Raises KeyExhausted, and seals nothing, if the records would be more than the key may seal.
+    fn seal<'py>(
+        &mut self,
+        py: Python<'py>,
+        content_type: u8,
+        data: Buffer,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let length = self.0.sealed_length(data.len()).map_err(raise)?;
+        PyBytes::new_with(py, length, |out| {
+            detached(py, length, || self.0.seal(content_type, &data, out)).map_err(raise)
+        })
+    }
+
+    /// The sequence number of the next record.
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.0.sequence()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled())
+    }
+}
+
+/// Opens protected records. Made by `MasterSecret.gcm_protection`.
+#[pyclass(module = "meterseal.crypto.record")]
+pub struct GcmOpener(classic::GcmOpener);
+
+#[pymethods]
+impl GcmOpener {
+    /// Returns the plaintext of one whole record, given with its header.
+    ///
+    /// Raises InvalidTag for a record that is not what the peer sealed next, UsageError for a
+    /// plaintext beyond `max_fragment`, KeyExhausted at the end of the sequence numbers. After any
+    /// of these nothing more opens: every later call raises InvalidTag.
+    fn open<'py>(&mut self, py: Python<'py>, record: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+        let length = classic::GcmOpener::opened_length(record.len());
+        PyBytes::new_with(py, length, |out| {
+            detached(py, length, || self.0.open(&record, out)).map_err(raise)
+        })
+    }
+
+    /// The sequence number of the next record.
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.0.sequence()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled())
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<MasterSecret>()?;
+    module.add_class::<GcmSealer>()?;
+    module.add_class::<GcmOpener>()?;
+    Ok(())
+}
