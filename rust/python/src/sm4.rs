@@ -239,7 +239,7 @@ fn xts(key: &[u8], standard: &str) -> PyResult<Xts> {
 }
 
 fn whole_blocks(data: &[u8], padding: bool) -> PyResult<()> {
-    if padding || data.len() % 16 == 0 {
+    if padding || data.len().is_multiple_of(16) {
         return Ok(());
     }
     Err(usage(format!("CBC data: expected a multiple of 16 bytes, received {}", data.len())))

@@ -20,7 +20,7 @@ impl Ccm {
     /// # Errors
     /// [`Error::InvalidInput`] unless the tag is 4, 6, 8, 10, 12, 14 or 16 bytes long.
     pub fn new(key: &[u8; KEY_SIZE], tag_length: usize) -> Result<Self, Error> {
-        if !(4..=16).contains(&tag_length) || tag_length % 2 != 0 {
+        if !(4..=16).contains(&tag_length) || !tag_length.is_multiple_of(2) {
             return Err(Error::InvalidInput("a CCM tag is 4, 6, 8, 10, 12, 14 or 16 bytes long"));
         }
         Ok(Self { key: Key::new(key), tag_length })

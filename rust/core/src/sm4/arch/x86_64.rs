@@ -46,7 +46,7 @@ pub fn tau(word: u32) -> u32 {
 pub fn map_word(word: u32) -> u32 {
     let constant = u32::from(INTO_AES.constant) * 0x0101_0101;
     INTO_AES.columns.iter().enumerate().fold(constant, |sum, (bit, column)| {
-        sum ^ ((word >> bit) & 0x0101_0101) * u32::from(*column)
+        sum ^ (((word >> bit) & 0x0101_0101) * u32::from(*column))
     })
 }
 
