@@ -1,1 +1,50 @@
 """SM2 keys and X.509 certificates as values: no file, clock or socket here."""
+
+from meterseal.x509.certificate import Certificate, dump_certificates, load_certificates
+from meterseal.x509.extensions import BasicConstraints, Extension, KeyUsage, SubjectAltName
+from meterseal.x509.general_name import GeneralName, GeneralNameKind
+from meterseal.x509.issue import Profile, build_certificate, issue_certificate, self_signed
+from meterseal.x509.keys import (
+    PrivateKeyFormat,
+    dump_private_key,
+    dump_public_key,
+    load_private_key,
+    load_public_key,
+)
+from meterseal.x509.name import Name
+from meterseal.x509.pbes2 import Encryption
+from meterseal.x509.request import CertificateRequest, create_request, load_request
+from meterseal.x509.store import TrustStore
+from meterseal.x509.verify import KeyRole, Limits, Purpose, VerifiedChain, verify_chain
+
+__all__ = [
+    "BasicConstraints",
+    "Certificate",
+    "CertificateRequest",
+    "Encryption",
+    "Extension",
+    "GeneralName",
+    "GeneralNameKind",
+    "KeyRole",
+    "KeyUsage",
+    "Limits",
+    "Name",
+    "PrivateKeyFormat",
+    "Profile",
+    "Purpose",
+    "SubjectAltName",
+    "TrustStore",
+    "VerifiedChain",
+    "build_certificate",
+    "create_request",
+    "dump_certificates",
+    "dump_private_key",
+    "dump_public_key",
+    "issue_certificate",
+    "load_certificates",
+    "load_private_key",
+    "load_public_key",
+    "load_request",
+    "self_signed",
+    "verify_chain",
+]

@@ -1,0 +1,55 @@
+"""The one place through which certificates are verified: what may sign, and whether it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from meterseal.errors import CertificateRejected, InvalidKey, RejectionReason
+from meterseal.x509.spki import SM2_WITH_SM3
+
+if TYPE_CHECKING:
+    from meterseal.x509.spki import AlgorithmIdentifier, SubjectPublicKeyInfo
+
+__all__ = ["SM2_SCHEME", "SignatureScheme", "Sm2Scheme"]
+
+
+class SignatureScheme(Protocol):
+    """What chain verification asks of a kind of signature."""
+
+    def require_key(self, spki: SubjectPublicKeyInfo) -> None:
+        """Raise CertificateRejected unless the key is one of this scheme."""
+
+    def require_algorithm(self, algorithm: AlgorithmIdentifier) -> None:
+        """Raise CertificateRejected unless the algorithm is one of this scheme."""
+
+    def verify(self, spki: SubjectPublicKeyInfo, signature: bytes, message: bytes) -> None:
+        """Raise InvalidSignature unless the key signed the message."""
+
+
+class Sm2Scheme:
+    """SM2 with SM3 under the standard identifier (GB/T 32918.2-2016; GM/T 0015-2012).
+
+    The algorithm has no parameters; a NULL is refused, as no writer we know sets one.
+    """
+
+    def require_key(self, spki: SubjectPublicKeyInfo) -> None:
+        """Raise CertificateRejected unless this is a valid SM2 key on its named curve."""
+        try:
+            spki.public_key()
+        except InvalidKey as error:
+            raise CertificateRejected(RejectionReason.UNSUPPORTED_KEY, str(error)) from None
+
+    def require_algorithm(self, algorithm: AlgorithmIdentifier) -> None:
+        """Raise CertificateRejected unless this is SM2 with SM3, without parameters."""
+        if algorithm != SM2_WITH_SM3:
+            detail = f"expected {SM2_WITH_SM3} without parameters, found {algorithm}"
+            if algorithm.parameters is not None:
+                detail += " with parameters"
+            raise CertificateRejected(RejectionReason.UNSUPPORTED_ALGORITHM, detail)
+
+    def verify(self, spki: SubjectPublicKeyInfo, signature: bytes, message: bytes) -> None:
+        """Raise InvalidSignature unless the key signed the message."""
+        spki.public_key().verify(signature, message)
+
+
+SM2_SCHEME = Sm2Scheme()
