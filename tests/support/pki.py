@@ -106,7 +106,9 @@ def entity(
         der.sequence(encode_time(first), encode_time(last)),
         subject.encode(),
         spki or SubjectPublicKeyInfo.of(own.public_key()).encoding,
-        der.explicit(3, encode_extensions(tuple(extensions))) if version > 2 and extensions else b"",
+        der.explicit(3, encode_extensions(tuple(extensions)))
+        if version > 2 and extensions
+        else b"",
     )
     signature = (signer or issuer_key).sign(tbs, distinguishing_id=distinguishing_id)
     encoding = der.sequence(tbs, (outer or inner).encode(), der.bit_string(signature))

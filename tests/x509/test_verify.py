@@ -8,8 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from support import pki
-from support.pki import NOW, entity, intermediate, root, server
 
 from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
@@ -35,6 +33,8 @@ from meterseal.x509 import (
     verify_chain,
 )
 from meterseal.x509.spki import SM2_WITH_SM3, AlgorithmIdentifier
+from support import pki
+from support.pki import NOW, entity, intermediate, root, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,9 +222,7 @@ def ca_as_leaf() -> tuple[list[Certificate], list[Certificate]]:
 def issuer_in_other_letters() -> tuple[list[Certificate], list[Certificate]]:
     """Issuer and subject differ in case, spaces and string type only (RFC 5280, 7.1)."""
     anchor = root()
-    alias = pki.Entity(
-        root(subject=Name.parse("/C=CN/O=gRID/CN=  ROOT ")).certificate, anchor.key
-    )
+    alias = pki.Entity(root(subject=Name.parse("/C=CN/O=gRID/CN=  ROOT ")).certificate, anchor.key)
     return [server(alias).certificate], [anchor.certificate]
 
 

@@ -46,6 +46,7 @@ _CONSTRUCTED = 0x20
 _CONTEXT = 0x80
 _LONG_TAG = 0x1F
 _LONG_LENGTH = 0x80
+_MAX_LENGTH_SIZE = 4
 _MAX_UNUSED_BITS = 7
 
 
@@ -191,6 +192,8 @@ class Reader:
         size = first & 0x7F
         if size == 0:
             raise self._malformed("indefinite lengths are not DER")
+        if size > _MAX_LENGTH_SIZE:
+            raise self._malformed(f"a length field of {size} bytes")
         field = data[position : position + size]
         if len(field) < size:
             raise self._malformed("an element ends inside its length")

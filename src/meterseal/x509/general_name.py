@@ -120,8 +120,18 @@ class GeneralName:
         value = self.value
         if isinstance(value, bytes):
             return f"{label}:<{len(value)} bytes>"
-        text = str(value).upper() if isinstance(value, IPv6Address) else str(value)
+        if isinstance(value, IPv4Network | IPv6Network):
+            return f"IP:{_plain(value.network_address)}/{_plain(value.netmask)}"
+        text = str(value) if isinstance(value, str | Name) else _plain(value)
         return label + ":" + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _plain(address: IpAddress) -> str:
+    """Write an address as GmSSL does: the groups of version 6 in full."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    packed = address.packed
+    return ":".join(f"{packed[at] << 8 | packed[at + 1]:X}" for at in range(0, len(packed), 2))
 
 
 def _is_constructed(kind: GeneralNameKind) -> bool:

@@ -76,18 +76,21 @@ def self_signed(  # noqa: PLR0913
     days: int = DAYS_OF_FIVE_YEARS,
     alt_names: Iterable[GeneralName] = (),
     path_length: int | None = None,
+    key_usage: KeyUsage | None = None,
     random: Callable[[int], bytes] = random_bytes,
 ) -> Certificate:
     """Issue a self-signed CA certificate with the extensions of the design's figure 8.
 
-    It has key identifiers and a critical CA flag but no key usage, so that it can stand both as
-    the root of a CA and, when it is trusted itself, as the certificate of one server.
+    It has key identifiers and a critical CA flag but no key usage unless one is given, so that it
+    can stand both as the root of a CA and, when it is trusted itself, as the certificate of one
+    server.
     """
     public_key = key.public_key()
     identifier = key_identifier(public_key)
     extensions = [
         *_key_identifiers(identifier, identifier),
         _extension(ext.BasicConstraints(ca=True, path_length=path_length), critical=True),
+        *_key_usage_extension(key_usage),
         *_alt_name_extension(alt_names, subject),
     ]
     return build_certificate(
@@ -134,7 +137,7 @@ def issue_certificate(  # noqa: PLR0913
         extensions.append(_extension(constraints, critical=True))
     elif path_length is not None:
         raise UsageError("a path length stands only in the certificate of a CA")
-    extensions.append(Extension(oids.KEY_USAGE, critical=True, value=rules.key_usage.encode()))
+    extensions.extend(_key_usage_extension(rules.key_usage))
     if rules.purposes:
         extensions.append(_extension(ext.ExtendedKeyUsage(rules.purposes)))
     extensions.extend(_alt_name_extension(names, subject))
@@ -245,6 +248,12 @@ def _extension(
     critical: bool = False,
 ) -> Extension:
     return Extension(value.OID, critical, value.encode())
+
+
+def _key_usage_extension(usage: KeyUsage | None) -> list[Extension]:
+    if usage is None:
+        return []
+    return [Extension(oids.KEY_USAGE, critical=True, value=usage.encode())]
 
 
 def _key_identifiers(subject: bytes, authority: bytes) -> tuple[Extension, Extension]:

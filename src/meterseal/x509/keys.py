@@ -7,6 +7,7 @@ EC PARAMETERS block before it and with and without parameters inside.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from meterseal.asn1.der import Buffer
 
 __all__ = [
+    "KeyDescription",
     "PrivateKeyFormat",
+    "describe_key",
     "dump_private_key",
     "dump_public_key",
     "load_private_key",
@@ -47,6 +50,34 @@ class PrivateKeyFormat(StrEnum):
     SEC1 = "sec1"
     SEC1_DER = "sec1-der"
     HEX = "hex"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDescription:
+    """What a key file is, as far as can be said without a password."""
+
+    private: bool
+    form: str
+    encryption: str | None = None
+
+
+def describe_key(data: Buffer) -> KeyDescription:
+    """Say what kind of key file this is, without opening it. Raises MalformedData."""
+    data = _bounded(data)
+    if pem.is_pem(data):
+        blocks = [block for block in pem.decode(data) if block.label.endswith("KEY")]
+        if len(blocks) != 1:
+            raise MalformedData(f"expected one key in the PEM data, found {len(blocks)}")
+        label, contents = blocks[0].label, blocks[0].contents
+        encrypted = label == "ENCRYPTED PRIVATE KEY"
+        encryption = pbes2.describe(contents) if encrypted else None
+        return KeyDescription(label != "PUBLIC KEY", f"PEM, {label}", encryption)
+    digits = data.strip()
+    if _HEX_SCALAR.fullmatch(digits):
+        return KeyDescription(private=True, form="hexadecimal")
+    if _HEX_POINT.fullmatch(digits) or _HEX_COORDINATES.fullmatch(digits):
+        return KeyDescription(private=False, form="hexadecimal")
+    return _describe_der(data)
 
 
 def load_private_key(data: Buffer, password: str | Buffer | None = None) -> sm2.PrivateKey:
@@ -159,13 +190,26 @@ def _load_private_pem(data: bytes, password: str | Buffer | None) -> sm2.Private
     return _decode_pkcs8(contents) if label == "PRIVATE KEY" else _decode_sec1(contents)
 
 
+def _describe_der(data: bytes) -> KeyDescription:
+    """Tell the DER forms apart by what stands first and second in their SEQUENCE."""
+    body = der.Reader(data, "key").sequence("key")
+    if body.next_is(der.INTEGER):
+        body.integer()
+        sec1 = body.next_is(der.OCTET_STRING)
+        return KeyDescription(private=True, form="DER, SEC1" if sec1 else "DER, PKCS#8")
+    body.element(der.SEQUENCE)
+    if body.next_is(der.OCTET_STRING):
+        return KeyDescription(True, "DER, encrypted PKCS#8", pbes2.describe(data))
+    return KeyDescription(private=False, form="DER, SubjectPublicKeyInfo")
+
+
 def _load_private_der(data: bytes, password: str | Buffer | None) -> sm2.PrivateKey:
-    """Tell the three forms apart by what stands first and second in their SEQUENCE."""
-    body = der.Reader(data, "private key").sequence("private key")
-    if body.next_is(der.SEQUENCE):
+    description = _describe_der(data)
+    if not description.private:
+        raise InvalidKey("expected a private key, found a public one")
+    if description.encryption is not None:
         return _load_encrypted(data, password)
-    body.integer()
-    return _decode_sec1(data) if body.next_is(der.OCTET_STRING) else _decode_pkcs8(data)
+    return _decode_sec1(data) if description.form == "DER, SEC1" else _decode_pkcs8(data)
 
 
 def _load_encrypted(data: bytes, password: str | Buffer | None) -> sm2.PrivateKey:

@@ -213,10 +213,8 @@ def _escape(attribute: Attribute, special: str) -> str:
         for character in value
     )
     if text.startswith((" ", "#")):
-        text = "\\" + text
-    if text.endswith(" ") and not text.endswith("\\ "):
-        text = text[:-1] + "\\ "
-    return text
+        text = f"\\{ord(text[0]):02X}" + text[1:]
+    return text[:-1] + "\\20" if text.endswith(" ") else text
 
 
 def _split(text: str, separator: str) -> list[str]:

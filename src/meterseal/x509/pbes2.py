@@ -127,15 +127,8 @@ def decrypt(data: Buffer, password: bytes) -> bytes:
     Raises MalformedData for what is not one, DecryptionFailed for a wrong password or a scheme
     that we do not have.
     """
-    reader = der.Reader(data, "encrypted private key")
-    body = reader.sequence("encrypted private key")
-    reader.finish()
-    scheme = AlgorithmIdentifier.read(body)
-    ciphertext = body.octet_string()
-    body.finish()
-    if scheme.oid != oids.PBES2:
-        raise DecryptionFailed(f"the key is encrypted with {scheme}; only PBES2 is supported")
-    parameters = _decode_parameters(scheme.parameters or b"")
+    scheme, ciphertext = _decode_container(data)
+    parameters = _decode_parameters(scheme)
     if not ciphertext or len(ciphertext) % _BLOCK:
         raise MalformedData("the ciphertext of an encrypted key is not whole blocks")
     key = _derive(password, parameters)
@@ -147,6 +140,23 @@ def decrypt(data: Buffer, password: bytes) -> bytes:
     if not 1 <= padding <= _BLOCK or padded[-padding:] != bytes([padding]) * padding:
         raise DecryptionFailed("wrong password, or a damaged key")
     return padded[:-padding]
+
+
+def describe(data: Buffer) -> str:
+    """Say how an EncryptedPrivateKeyInfo is encrypted. Raises MalformedData, DecryptionFailed."""
+    parameters = _decode_parameters(_decode_container(data)[0])
+    cipher, prf = oids.name_of(parameters.cipher), oids.name_of(parameters.prf)
+    return f"{cipher}, PBKDF2 with {prf}, {parameters.iterations} iterations"
+
+
+def _decode_container(data: Buffer) -> tuple[AlgorithmIdentifier, bytes]:
+    reader = der.Reader(data, "encrypted private key")
+    body = reader.sequence("encrypted private key")
+    reader.finish()
+    scheme = AlgorithmIdentifier.read(body)
+    ciphertext = body.octet_string()
+    body.finish()
+    return scheme, ciphertext
 
 
 def _derive(password: bytes, parameters: _Parameters) -> bytes:
@@ -180,25 +190,27 @@ def _encode_parameters(parameters: _Parameters) -> bytes:
     ).encode()
 
 
-def _decode_parameters(data: bytes) -> _Parameters:
-    reader = der.Reader(data, "PBES2 parameters")
+def _decode_parameters(scheme: AlgorithmIdentifier) -> _Parameters:
+    if scheme.oid != oids.PBES2:
+        raise DecryptionFailed(f"the key is encrypted with {scheme}; only PBES2 is supported")
+    reader = der.Reader(scheme.parameters or b"", "PBES2 parameters")
     body = reader.sequence("PBES2 parameters")
     reader.finish()
     derivation = AlgorithmIdentifier.read(body)
-    scheme = AlgorithmIdentifier.read(body)
+    encryption = AlgorithmIdentifier.read(body)
     body.finish()
     if derivation.oid != oids.PBKDF2:
         raise DecryptionFailed(f"the key is derived with {derivation}; only PBKDF2 is supported")
-    size = _KEY_SIZES.get(scheme.oid)
+    size = _KEY_SIZES.get(encryption.oid)
     if size is None:
-        raise DecryptionFailed(f"the key is encrypted with {scheme}, which is not supported")
-    iv_reader = der.Reader(scheme.parameters or b"", "initialization vector")
+        raise DecryptionFailed(f"the key is encrypted with {encryption}, which is not supported")
+    iv_reader = der.Reader(encryption.parameters or b"", "initialization vector")
     iv = iv_reader.octet_string()
     iv_reader.finish()
     if len(iv) != _BLOCK:
         raise MalformedData(f"an initialization vector of {len(iv)} bytes; expected {_BLOCK}")
     prf, salt, iterations = _decode_pbkdf2(derivation.parameters or b"", size)
-    return _Parameters(prf, salt, iterations, scheme.oid, iv)
+    return _Parameters(prf, salt, iterations, encryption.oid, iv)
 
 
 def _decode_pbkdf2(data: bytes, size: int) -> tuple[str, bytes, int]:

@@ -1,4 +1,4 @@
-"""The text form of certificates and requests, laid out as GmSSL and OpenSSL print it."""
+"""The text form of certificates and requests, laid out as GmSSL 2 prints it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _certificate_lines(certificate: Certificate) -> Iterator[str]:
     yield "    Data:"
     yield f"        Version: {certificate.version} ({certificate.version - 1:#x})"
     yield from _serial_lines(certificate.serial_number)
-    yield f"        Signature Algorithm: {certificate.tbs_algorithm}"
+    yield f"    Signature Algorithm: {certificate.tbs_algorithm}"
     yield f"        Issuer: {certificate.issuer}"
     yield "        Validity"
     yield f"            Not Before: {_time(certificate.not_before)}"
@@ -67,7 +67,10 @@ def _request_lines(request: CertificateRequest) -> Iterator[str]:
     yield "        Version: 1 (0x0)"
     yield f"        Subject: {request.subject}"
     yield from _key_lines(request.spki)
-    if request.extensions:
+    yield "        Attributes:"
+    if not request.extensions:
+        yield "            a0:00"
+    else:
         yield "        Requested Extensions:"
         yield from _extension_lines(request.extensions)
     yield from _signature_lines(str(request.signature_algorithm), request.signature)
@@ -127,7 +130,9 @@ def _value_lines(extension: ext.Extension) -> list[str]:  # noqa: PLR0911 (one l
             return _authority_lines(authority)
         case ext.NameConstraints(permitted, excluded):
             lines = ["Permitted:", *(f"  {name}" for name in permitted)] if permitted else []
-            return lines + (["Excluded:", *(f"  {name}" for name in excluded)] if excluded else [])
+            if excluded:
+                lines += ["Excluded:", *(f"  {name}" for name in excluded)]
+            return [*lines, ""]
     return []
 
 

@@ -1,0 +1,72 @@
+"""The `meterseal` command. Groups of commands are registered here, one line each.
+
+A failure is one line on standard error and exit code 1; wrong usage is exit code 2.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from meterseal import __version__
+from meterseal.cli import cert, key
+from meterseal.errors import InternalError, MeterSealError
+
+__all__ = ["app", "main"]
+
+_FAILURE = 1
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="meterseal",
+    help="Seal electricity-metering data with the ciphers SM2, SM3 and SM4.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(key.app, name="key")
+app.add_typer(cert.app, name="cert")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"meterseal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+    del version
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except InternalError:
+        raise
+    except (MeterSealError, OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"meterseal: {_one_line(error)}\n")
+        sys.exit(_FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, UnicodeDecodeError):
+        return "a file that should be text is not UTF-8"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(character if character.isprintable() else "?" for character in text)
