@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.asn1 import der
@@ -22,6 +22,7 @@ def read_integer(data: bytes) -> int:
     return value
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-(1 << 500), max_value=1 << 500))
 def test_integers_come_back_and_no_prefix_decodes(value: int) -> None:
     encoding = der.integer(value)
@@ -67,6 +68,7 @@ def copy(reader: Reader) -> bytes:
     return b"".join(parts)
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_trees_come_back_and_no_prefix_decodes(encoding: bytes) -> None:
     assert copy(whole(encoding)) == encoding
@@ -75,6 +77,7 @@ def test_trees_come_back_and_no_prefix_decodes(encoding: bytes) -> None:
             copy(whole(encoding[:end]))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_what_decodes_has_no_other_encoding(data: bytes) -> None:
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.asn1 import oid
@@ -12,12 +12,14 @@ from meterseal.errors import MalformedData
 ARCS = st.lists(st.integers(min_value=0, max_value=1 << 40), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2), st.integers(0, 39), ARCS)
 def test_identifiers_come_back(first: int, second: int, rest: list[int]) -> None:
     text = ".".join(map(str, [first, second, *rest]))
     assert oid.decode(oid.encode(text)) == text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=12))
 def test_what_decodes_has_no_other_encoding(contents: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.asn1 import der
@@ -15,6 +15,7 @@ from meterseal.errors import MalformedData, UsageError
 MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
+@settings(deadline=None)
 @given(MOMENTS)
 def test_times_come_back(moment: datetime) -> None:
     moment = whole_seconds(moment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.asn1 import der
@@ -24,6 +24,7 @@ NAMES = st.lists(ATTRIBUTES, min_size=1, max_size=5).map(
 )
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_names_come_back_from_der_and_no_prefix_decodes(name: Name) -> None:
     encoding = name.encode()
@@ -34,12 +35,14 @@ def test_names_come_back_from_der_and_no_prefix_decodes(name: Name) -> None:
             Name.decode(encoding[:end])
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_names_come_back_from_both_texts(name: Name) -> None:
     assert Name.parse(name.to_slash()) == name
     assert Name.parse(str(name)) == name
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_texts_have_no_characters_that_do_not_print(name: Name) -> None:
     """A name from outside must not command the terminal that shows it."""

@@ -15,6 +15,7 @@ from meterseal.errors import (
     AlertDescription,
     CertificateRejected,
     InternalError,
+    MalformedData,
     RejectionReason,
     UsageError,
 )
@@ -525,3 +526,31 @@ def test_a_scheme_can_be_injected() -> None:
         scheme=scheme,
     )
     assert scheme.asked == ["key", "algorithm", "key", "signature"]
+
+
+@pytest.mark.parametrize(
+    "signature", [b"", b"\x30\x00", bytes(70), b"\xff" * 200, der.sequence(der.integer(0)) * 2]
+)
+def test_refuses_signatures_that_are_none(signature: bytes) -> None:
+    honest = server(ROOT).certificate
+    outer = der.sequence(honest.tbs, SM2_WITH_SM3.encode(), der.bit_string(signature))
+    with pytest.raises(CertificateRejected) as caught:
+        verify_chain(
+            [Certificate.decode(outer)],
+            TrustStore([ROOT.certificate]),
+            at=NOW,
+            purpose=Purpose.SERVER,
+        )
+    assert caught.value.reason is Reason.BAD_SIGNATURE
+
+
+def test_no_altered_certificate_verifies() -> None:
+    """A change of any byte is refused, and only ever with a declared error."""
+    honest = server(ROOT).certificate
+    encoding = honest.encode()
+    trust = TrustStore([ROOT.certificate])
+    for position in range(len(encoding)):
+        changed = bytearray(encoding)
+        changed[position] ^= 0x04
+        with pytest.raises((MalformedData, CertificateRejected)):
+            verify_chain([Certificate.decode(changed)], trust, at=NOW, purpose=Purpose.SERVER)

@@ -64,9 +64,9 @@ def main() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, UnicodeDecodeError):
-        return "a file that should be text is not UTF-8"
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, UnicodeDecodeError):
+        text = "a file that should be text is not UTF-8"
     return "".join(character if character.isprintable() else "?" for character in text)

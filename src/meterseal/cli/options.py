@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,7 @@ def new_password(path: Path | None) -> str:
     known = _given_password(path)
     if known is not None:
         return known
-    return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
+    return _ask("New password", twice=True)
 
 
 def load_key(path: Path, password_file: Path | None) -> PrivateKey:
@@ -52,7 +53,7 @@ def unlock(data: bytes, password_file: Path | None) -> PrivateKey:
         return keys.load_private_key(data)
     password = _given_password(password_file)
     if password is None:
-        password = str(typer.prompt("Password", hide_input=True, err=True))
+        password = _ask("Password")
     return keys.load_private_key(data, password)
 
 
@@ -66,6 +67,12 @@ def print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
         if value is not None:
             typer.echo(f"{name.replace('_', ' ')}: {value}")
+
+
+def _ask(text: str, *, twice: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(f"a password is needed: give --password-file or ${PASSWORD_VARIABLE}")
+    return str(typer.prompt(text, hide_input=True, confirmation_prompt=twice, err=True))
 
 
 def _given_password(path: Path | None) -> str | None:
