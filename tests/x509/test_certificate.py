@@ -276,7 +276,9 @@ def test_extension_values_come_back_and_no_prefix_decodes(value) -> None:  # noq
 
 
 def test_accepts_what_peers_write_beyond_der() -> None:
-    """GmSSL 3 writes CA:FALSE in full; some CAs leave zero bits at the end of a key usage."""
+    """GmSSL 3 writes FALSE in full; some CAs leave zero bits at the end of a key usage."""
+    extension = bytes.fromhex("300b 0603551d0f 010100 04010a")
+    assert Extension.read(der.Reader(extension)) == Extension("2.5.29.15", False, b"\x0a")
     assert BasicConstraints.decode(bytes.fromhex("3003010100")) == BasicConstraints()
     assert KeyUsage.decode(bytes.fromhex("030200c0")) == KeyUsage(3)
 

@@ -47,12 +47,13 @@ class Extension:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Read an Extension that stands next in a reader."""
+        """Read an Extension that stands next in a reader.
+
+        An explicit critical FALSE, which GmSSL 3 can write, is accepted.
+        """
         body = reader.sequence("extension")
         identifier = body.object_identifier()
-        critical = body.next_is(der.BOOLEAN)
-        if critical and not body.boolean():
-            raise MalformedData(f"{oids.name_of(identifier)}: critical FALSE must be left out")
+        critical = body.next_is(der.BOOLEAN) and body.boolean()
         value = body.octet_string()
         body.finish()
         return cls(identifier, critical, value)
