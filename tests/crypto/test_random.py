@@ -89,6 +89,14 @@ def test_a_source_that_breaks_later_stops_the_generator_for_good() -> None:
         generator.random_bytes(32)
 
 
+def test_a_reseed_that_fails_stops_the_generator_for_good() -> None:
+    outcomes = iter([varied(1024), varied(48), b"", varied(32), varied(32)])
+    generator = random.Sm3Drbg(lambda _: next(outcomes), lambda: NOW)
+    for act in (generator.reseed, generator.reseed, lambda: generator.random_bytes(1)):
+        with pytest.raises(RandomnessFailure, match="wrong length"):
+            act()
+
+
 @pytest.mark.parametrize("wrong", [b"", b"\1\2\3"])
 def test_a_source_of_a_wrong_length_is_refused(wrong: bytes) -> None:
     with pytest.raises(RandomnessFailure, match="wrong length"):

@@ -96,7 +96,7 @@ fn add(v: &mut [u8; SEED_LENGTH], number: &[u8]) {
     let mut carry = 0u16;
     let digits = number.iter().rev().copied().chain(core::iter::repeat(0));
     for (byte, digit) in v.iter_mut().rev().zip(digits) {
-        let sum = u16::from(*byte) + u16::from(digit) + carry;
+        let sum = u16::from(*byte).wrapping_add(u16::from(digit)).wrapping_add(carry);
         *byte = sum as u8;
         carry = sum >> 8;
     }

@@ -133,8 +133,13 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
     /// Seeds anew at once.
     ///
     /// # Errors
-    /// [`Error::RandomnessFailure`] if the source or the clock fails.
+    /// [`Error::RandomnessFailure`], from then on at every call.
     pub fn reseed(&mut self) -> Result<(), Error> {
+        self.failure.map_or(Ok(()), Err)?;
+        self.take_seed().inspect_err(|&error| self.failure = Some(error))
+    }
+
+    fn take_seed(&mut self) -> Result<(), Error> {
         let mut entropy = Zeroizing::new([0; 32]);
         take(&mut self.source, &mut self.health, &mut entropy[..])?;
         self.process = arch::unix::process_mark();
@@ -146,13 +151,15 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
     }
 
     fn try_fill(&mut self, purpose: Purpose, extra: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let mut additional = Zeroizing::new(vec![0; 32]);
+        // Room for all that follows: growing would leave copies behind that nobody wipes.
+        let mut additional = Zeroizing::new(Vec::with_capacity(33 + extra.len() + STAMP_LENGTH));
+        additional.resize(32, 0);
         take(&mut self.source, &mut self.health, &mut additional)?;
         additional.push(purpose as u8);
         additional.extend(extra);
         for chunk in out.chunks_mut(MAX_OUTPUT) {
             if self.is_seed_old()? {
-                self.reseed()?;
+                self.take_seed()?;
             }
             additional.extend(stamp(&mut self.clock)?);
             self.drbg.generate(chunk, &additional);

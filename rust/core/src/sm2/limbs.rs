@@ -141,7 +141,7 @@ pub fn booth_digit<const WIDTH: u32>(scalar: &Limbs, window: u32) -> (u64, u64) 
     let negative = (bits >> WIDTH).wrapping_neg();
     let full = (1u64 << (WIDTH + 1)) - 1;
     let folded = ct::select(negative, full.wrapping_sub(bits), bits);
-    ((folded >> 1) + (folded & 1), negative)
+    ((folded >> 1).wrapping_add(folded & 1), negative)
 }
 
 /// Bits `position - 1 ..= position + width - 1` of the scalar; outside of it are zeros.

@@ -5,6 +5,8 @@
 
 mod arch;
 mod batch;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod constant_time;
 pub mod danger;
 mod encoding;
 mod encrypt;

@@ -57,7 +57,7 @@ pub fn is_on_curve(point: &Affine) -> bool {
 /// Windows from the lowest up. The sum so far is at most half of what the next window's digit one
 /// stands for, and k < n, so that no addition meets equal or opposite points; digit zero and the
 /// still empty sum are selected around.
-fn base_jacobian<A: Arithmetic>(k: &Scalar) -> Jacobian {
+pub(super) fn base_jacobian<A: Arithmetic>(k: &Scalar) -> Jacobian {
     let table = tables::base_windows::<A>();
     let mut sum = Jacobian::INFINITY;
     for (window, multiples) in (0..).zip(table) {
@@ -78,7 +78,7 @@ const SECRET_WINDOWS: u32 = 52;
 /// Windows from the highest down. Before each addition but the last the sum is a multiple of 32
 /// below n, the digit at most 16, so the points differ; the last addition alone can wrap around n
 /// (k = n - 6 adds -3 P to -3 P) and is complete.
-fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jacobian {
+pub(super) fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jacobian {
     let table = first_multiples::<A>(point);
     let mut sum = Jacobian::INFINITY;
     for window in (0..SECRET_WINDOWS).rev() {
