@@ -12,6 +12,7 @@ MeterSealError
 ├── PeerError                they: what the peer sent, answered with `alert`
 │   ├── DecodeError          a message that does not follow its structure
 │   ├── IllegalParameter     a well-formed value that may not stand there
+│   ├── UnsupportedExtension an extension in an answer that nobody asked for
 │   ├── UnexpectedMessage    a message that this point does not allow
 │   ├── Incompatible         no protocol, suite, group or signature scheme in common
 │   │   └── UnsupportedVersion
@@ -60,6 +61,7 @@ __all__ = [
     "RejectionReason",
     "Truncated",
     "UnexpectedMessage",
+    "UnsupportedExtension",
     "UnsupportedVersion",
     "UsageError",
 ]
@@ -158,6 +160,12 @@ class IllegalParameter(PeerError):
     """A well-formed value that may not stand there."""
 
     alert = AlertDescription.ILLEGAL_PARAMETER
+
+
+class UnsupportedExtension(PeerError):
+    """The peer answered with an extension that we had not offered."""
+
+    alert = AlertDescription.UNSUPPORTED_EXTENSION
 
 
 class UnexpectedMessage(PeerError):

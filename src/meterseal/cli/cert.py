@@ -56,7 +56,7 @@ CertificateFile = Annotated[Path, typer.Argument(metavar="CERT", help="PEM or DE
 
 
 @app.command("self-sign")
-def self_sign(  # noqa: PLR0913
+def self_sign(
     *,
     key: KeyOption,
     subject: Subject,
@@ -71,7 +71,7 @@ def self_sign(  # noqa: PLR0913
 
     Clients ask for the names of --san; the common name alone is looked at by old programs only.
     """
-    from meterseal.x509 import Name, self_signed  # noqa: PLC0415
+    from meterseal.x509 import Name, self_signed
 
     certificate = self_signed(
         load_key(key, password_file),
@@ -84,7 +84,7 @@ def self_sign(  # noqa: PLR0913
 
 
 @app.command()
-def request(  # noqa: PLR0913
+def request(
     *,
     key: KeyOption,
     subject: Subject,
@@ -94,7 +94,7 @@ def request(  # noqa: PLR0913
     force: Force = False,
 ) -> None:
     """Make a certificate request (PKCS#10) to hand to a CA."""
-    from meterseal.x509 import Name, create_request  # noqa: PLC0415
+    from meterseal.x509 import Name, create_request
 
     wanted = create_request(
         load_key(key, password_file), Name.parse(subject), alt_names=_alt_names(san)
@@ -103,7 +103,7 @@ def request(  # noqa: PLR0913
 
 
 @app.command()
-def issue(  # noqa: PLR0913
+def issue(
     request: Annotated[Path, typer.Argument(metavar="REQUEST", help="Request, PEM or DER.")],
     *,
     ca: Annotated[Path, typer.Option("--ca", help="Certificate of the CA.")],
@@ -123,7 +123,7 @@ def issue(  # noqa: PLR0913
     force: Force = False,
 ) -> None:
     """Issue a certificate for a request. Names given here replace those asked for."""
-    from meterseal.x509 import Name, issue_certificate, load_request  # noqa: PLC0415
+    from meterseal.x509 import Name, issue_certificate, load_request
 
     certificate = issue_certificate(
         load_request(read_file(request)),
@@ -142,7 +142,7 @@ def issue(  # noqa: PLR0913
 @app.command()
 def show(file: CertificateFile, *, json: Json = False) -> None:
     """Show certificates, or a request, in the text form of GmSSL and OpenSSL."""
-    from meterseal.x509 import load_certificates, load_request  # noqa: PLC0415
+    from meterseal.x509 import load_certificates, load_request
 
     data = read_file(file)
     items: list[Certificate] | list[CertificateRequest]
@@ -155,7 +155,7 @@ def show(file: CertificateFile, *, json: Json = False) -> None:
 
 
 @app.command()
-def verify(  # noqa: PLR0913
+def verify(
     file: CertificateFile,
     *,
     ca: Annotated[
@@ -178,7 +178,7 @@ def verify(  # noqa: PLR0913
     json: Json = False,
 ) -> None:
     """Verify the first certificate of a file; the others there help to reach a trusted one."""
-    from meterseal import x509  # noqa: PLC0415
+    from meterseal import x509
 
     trusted = [link for path in ca for link in x509.load_certificates(read_file(path))]
     verified = x509.verify_chain(
@@ -199,8 +199,8 @@ def verify(  # noqa: PLR0913
 
 def _facts(item: Certificate | CertificateRequest) -> dict[str, object]:
     """Return the fields of a certificate or a request for machines."""
-    from meterseal.asn1 import oid  # noqa: PLC0415
-    from meterseal.x509 import Certificate  # noqa: PLC0415
+    from meterseal.asn1 import oid
+    from meterseal.x509 import Certificate
 
     names = item.subject_alt_name
     facts: dict[str, object] = {
@@ -232,7 +232,7 @@ def _facts(item: Certificate | CertificateRequest) -> dict[str, object]:
 
 
 def _alt_names(texts: list[str] | None) -> list[GeneralName]:
-    from meterseal.x509 import GeneralName  # noqa: PLC0415
+    from meterseal.x509 import GeneralName
 
     return [GeneralName.parse(text) for text in texts or []]
 
@@ -242,7 +242,7 @@ def _moment(given: datetime | None) -> datetime:
 
 
 def _load_one(path: Path) -> Certificate:
-    from meterseal.x509 import load_certificates  # noqa: PLC0415
+    from meterseal.x509 import load_certificates
 
     certificates = load_certificates(read_file(path))
     if len(certificates) != 1:

@@ -81,7 +81,7 @@ IterationsOption = Annotated[int, typer.Option("--iterations", help="Rounds of P
 
 
 @app.command()
-def generate(  # noqa: PLR0913
+def generate(
     *,
     out: Out,
     form: FormatOption = Format.PKCS8,
@@ -93,8 +93,8 @@ def generate(  # noqa: PLR0913
     force: Force = False,
 ) -> None:
     """Generate a private key."""
-    from meterseal.crypto.sm2 import PrivateKey  # noqa: PLC0415
-    from meterseal.x509.keys import dump_private_key  # noqa: PLC0415
+    from meterseal.crypto.sm2 import PrivateKey
+    from meterseal.x509.keys import dump_private_key
 
     password = new_password(password_file) if encrypt else None
     encryption = _encryption(cipher, prf, iterations) if encrypt else None
@@ -113,7 +113,7 @@ def public(
     force: Force = False,
 ) -> None:
     """Write the public key of a private key, or a public key in another form."""
-    from meterseal.x509 import keys  # noqa: PLC0415
+    from meterseal.x509 import keys
 
     data = read_file(key)
     if keys.describe_key(data).private:
@@ -126,8 +126,8 @@ def public(
 @app.command()
 def show(key: KeyFile, *, json: Json = False, password_file: PasswordFile = None) -> None:
     """Show what a key file holds; the private number is never printed."""
-    from meterseal.crypto.sm3 import sm3  # noqa: PLC0415
-    from meterseal.x509 import keys  # noqa: PLC0415
+    from meterseal.crypto.sm3 import sm3
+    from meterseal.x509 import keys
 
     data = read_file(key)
     described = keys.describe_key(data)
@@ -150,7 +150,7 @@ def show(key: KeyFile, *, json: Json = False, password_file: PasswordFile = None
 
 
 @app.command()
-def convert(  # noqa: PLR0913
+def convert(
     key: KeyFile,
     *,
     out: Out,
@@ -167,7 +167,7 @@ def convert(  # noqa: PLR0913
     force: Force = False,
 ) -> None:
     """Convert a private key to another form, encrypt it, or take its encryption away."""
-    from meterseal.x509.keys import dump_private_key  # noqa: PLC0415
+    from meterseal.x509.keys import dump_private_key
 
     private_key = load_key(key, password_file)
     password = new_password(new_password_file) if encrypt else None
@@ -177,6 +177,6 @@ def convert(  # noqa: PLR0913
 
 
 def _encryption(cipher: Cipher, prf: Prf, iterations: int) -> Encryption:
-    from meterseal.x509.pbes2 import Encryption  # noqa: PLC0415
+    from meterseal.x509.pbes2 import Encryption
 
     return Encryption(cipher.value, prf.value, iterations)

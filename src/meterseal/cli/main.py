@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, key
+from meterseal.cli import cert, demo, key, session
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(key.app, name="key")
 app.add_typer(cert.app, name="cert")
+app.command()(session.server)
+app.command()(session.client)
+app.command()(demo.demo)
 
 
 def _print_version(wanted: bool) -> None:

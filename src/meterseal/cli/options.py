@@ -47,7 +47,7 @@ def load_key(path: Path, password_file: Path | None) -> PrivateKey:
 
 def unlock(data: bytes, password_file: Path | None) -> PrivateKey:
     """Load a private key from the contents of a file."""
-    from meterseal.x509 import keys  # noqa: PLC0415
+    from meterseal.x509 import keys
 
     if keys.describe_key(data).encryption is None:
         return keys.load_private_key(data)

@@ -309,6 +309,8 @@ def _require_end_entity(
     leaf: Certificate, purpose: Purpose, role: KeyRole, *, trusted: bool
 ) -> None:
     constraints = leaf.basic_constraints
+    if leaf.is_self_issued and not trusted:
+        raise _rejected(RejectionReason.UNKNOWN_ISSUER, "it is self-signed and not trusted", leaf)
     if constraints and constraints.ca and not trusted:
         detail = "the certificate of a CA stands as end entity"
         raise _rejected(RejectionReason.WRONG_KEY_USAGE, detail, leaf)

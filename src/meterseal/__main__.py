@@ -1,0 +1,5 @@
+"""`python -m meterseal`."""
+
+from meterseal.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The collection system: what is measured, and how it reaches the station."""

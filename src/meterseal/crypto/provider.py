@@ -1,0 +1,294 @@
+"""The provider seam: all that a transport asks of cryptography, randomness and the clock.
+
+A provider is given to a configuration; nothing in `transport` reaches for an algorithm, a random
+byte or the time in any other way. The default one is the SM core with the system's clock. This is
+the one module below `net` that may look at the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from meterseal.crypto import random, record, sm2, sm3, sm4
+from meterseal.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "Decryptor",
+    "Hash",
+    "KeyShare",
+    "MasterSecret",
+    "Opener",
+    "PairKeyShare",
+    "Provider",
+    "Sealer",
+    "Signer",
+    "SmProvider",
+    "TicketAead",
+    "Verifier",
+]
+
+_GROUP_SM2 = 30
+
+
+class Hash(Protocol):
+    """A running hash; `digest` may be asked at any time and does not end it."""
+
+    def update(self, data: bytes, /) -> None:
+        """Append `data`."""
+
+    def digest(self) -> bytes:
+        """Return the hash of everything so far."""
+        ...
+
+
+class Sealer(Protocol):
+    """Protects records in one direction; owns key, nonce and sequence number."""
+
+    def seal(self, content_type: int, data: bytes, /) -> bytes:
+        """Return the whole records, headers included, that carry `data`."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens records in one direction; dead after the first record that does not open."""
+
+    def open(self, record: bytes, /) -> bytes:
+        """Return the plaintext of one whole record, or raise `InvalidTag`."""
+        ...
+
+
+class MasterSecret(Protocol):
+    """A 48-byte master secret that stays with the provider."""
+
+    def verify_data(self, label: bytes, transcript_hash: bytes, /) -> bytes:
+        """Return the twelve bytes of a Finished (RFC 5246, 7.4.9)."""
+        ...
+
+    def gcm_protection(
+        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
+    ) -> tuple[Sealer, Opener]:
+        """Return our sealer and opener from the key block (RFC 5246, 6.3)."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """Give the secret away: for a sealed ticket or a key log alone."""
+        ...
+
+
+class KeyShare(Protocol):
+    """One ephemeral key pair for one agreement."""
+
+    @property
+    def public(self) -> bytes:
+        """The public value as it stands on the wire."""
+        ...
+
+    def agree(self, peer_public: bytes, /) -> bytes:
+        """Return the shared secret, or raise `InvalidKey` for a bad public value."""
+        ...
+
+
+class Verifier(Protocol):
+    """A public key that checks signatures."""
+
+    def verify(self, signature: bytes, message: bytes, /) -> None:
+        """Check a signature over `message`, or raise `InvalidSignature`."""
+
+    def verify_digest(self, signature: bytes, digest: bytes, /) -> None:
+        """Check a signature over a 32-byte digest, or raise `InvalidSignature`."""
+
+
+class Signer(Protocol):
+    """A private key, here or in a security chip."""
+
+    def public_key(self) -> sm2.PublicKey:
+        """Return the public half."""
+        ...
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Sign `message`; the signature is in DER."""
+        ...
+
+    def sign_digest(self, digest: bytes, /) -> bytes:
+        """Sign a 32-byte digest; the signature is in DER."""
+        ...
+
+
+class Decryptor(Protocol):
+    """A private key that decrypts and agrees, here or in a security chip."""
+
+    def public_key(self) -> sm2.PublicKey:
+        """Return the public half."""
+        ...
+
+    def decrypt(self, ciphertext: bytes, /) -> bytes:
+        """Return the plaintext of an SM2 ciphertext in DER, or raise `DecryptionFailed`."""
+        ...
+
+
+class PairKeyShare(Protocol):
+    """One side of an SM2 key exchange: a static key and one ephemeral key (GB/T 32918.3-2016)."""
+
+    @property
+    def public(self) -> bytes:
+        """The ephemeral public value as it stands on the wire."""
+        ...
+
+    def agree(self, peer: sm2.PublicKey, peer_public: bytes, length: int, /) -> bytes:
+        """Return `length` bytes, or raise `InvalidKey` for a bad ephemeral value."""
+        ...
+
+
+class TicketAead(Protocol):
+    """Seals session tickets; both calls take nonce, data and associated data."""
+
+    def encrypt(self, nonce: bytes, data: bytes, aad: bytes) -> bytes:
+        """Return ciphertext and tag."""
+        ...
+
+    def decrypt(self, nonce: bytes, data_and_tag: bytes, aad: bytes) -> bytes:
+        """Return the plaintext, or raise `InvalidTag`."""
+        ...
+
+
+class Provider(Protocol):
+    """All that a transport needs from outside."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        ...
+
+    def random_bytes(self, size: int, /) -> bytes:
+        """Return `size` unpredictable bytes."""
+        ...
+
+    def new_hash(self, hash_name: str, /) -> Hash:
+        """Return a running hash."""
+        ...
+
+    def key_share(self, group: int, /) -> KeyShare:
+        """Return a fresh ephemeral key pair."""
+        ...
+
+    def pair_key_share(self, key: Decryptor, *, is_initiator: bool) -> PairKeyShare:
+        """Return our side of an SM2 key exchange with the static key `key`."""
+        ...
+
+    def master_secret(
+        self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
+    ) -> MasterSecret:
+        """Derive a classic master secret (RFC 5246, 8.1)."""
+        ...
+
+    def extended_master_secret(
+        self, hash_name: str, pre_master_secret: bytes, session_hash: bytes
+    ) -> MasterSecret:
+        """Derive a master secret bound to the handshake so far (RFC 7627, 4)."""
+        ...
+
+    def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
+        """Take back what `MasterSecret.to_bytes` gave."""
+        ...
+
+    def ticket_aead(self, key: bytes, /) -> TicketAead:
+        """Return an AEAD for session tickets from a 16-byte key."""
+        ...
+
+
+class SmProvider:
+    """SM2, SM3 and SM4 of the core; system clock and process-wide generator by default.
+
+    `clock` returns seconds since 1970 in UTC, `random_source` that many unpredictable bytes.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        random_source: Callable[[int], bytes] = random.random_bytes,
+    ) -> None:
+        self._clock = clock
+        self._random_source = random_source
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def random_bytes(self, size: int, /) -> bytes:
+        """Return `size` unpredictable bytes."""
+        return self._random_source(size)
+
+    def new_hash(self, hash_name: str, /) -> Hash:
+        """Return a running SM3."""
+        _require("sm3", hash_name)
+        return sm3.sm3()
+
+    def key_share(self, group: int, /) -> KeyShare:
+        """Return a fresh SM2 key pair; the group must be 30."""
+        _require(_GROUP_SM2, group)
+        return _Sm2KeyShare()
+
+    def pair_key_share(self, key: Decryptor, *, is_initiator: bool) -> PairKeyShare:
+        """Return our side of an SM2 key exchange; `key` must be an SM2 key in memory."""
+        if isinstance(key, sm2.PrivateKey):
+            return _Sm2PairKeyShare(key, is_initiator=is_initiator)
+        raise UsageError("this encryption key takes no part in ECDHE suites: use an ECC suite")
+
+    def master_secret(
+        self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
+    ) -> MasterSecret:
+        """Derive a classic master secret with the SM3 PRF."""
+        _require("sm3", hash_name)
+        return record.MasterSecret.derive(pre_master_secret, client_random, server_random)
+
+    def extended_master_secret(
+        self, hash_name: str, pre_master_secret: bytes, session_hash: bytes
+    ) -> MasterSecret:
+        """Derive an extended master secret with the SM3 PRF."""
+        _require("sm3", hash_name)
+        return record.MasterSecret.derive_extended(pre_master_secret, session_hash)
+
+    def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
+        """Take back a master secret from a ticket."""
+        _require("sm3", hash_name)
+        return record.MasterSecret.from_bytes(secret)
+
+    def ticket_aead(self, key: bytes, /) -> TicketAead:
+        """Return SM4-GCM under `key`."""
+        return sm4.SM4GCM(key)
+
+
+class _Sm2KeyShare:
+    """An ephemeral SM2 key; the secret is the X coordinate (GB/T 32918.1-2016; RFC 8998, 3.3)."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self) -> None:
+        self._private = sm2.PrivateKey.generate()
+        self.public = self._private.public_key().to_bytes()
+
+    def agree(self, peer_public: bytes, /) -> bytes:
+        return self._private.exchange_ecdh(sm2.PublicKey.from_bytes(peer_public))
+
+
+class _Sm2PairKeyShare:
+    """Our side of the key exchange, with the default identifier on both sides."""
+
+    __slots__ = ("_exchange", "public")
+
+    def __init__(self, key: sm2.PrivateKey, *, is_initiator: bool) -> None:
+        self._exchange = sm2.KeyExchange(key, initiator=is_initiator)
+        self.public = self._exchange.ephemeral_public_key.to_bytes()
+
+    def agree(self, peer: sm2.PublicKey, peer_public: bytes, length: int, /) -> bytes:
+        return self._exchange.agree(peer, sm2.PublicKey.from_bytes(peer_public), length).key
+
+
+def _require(expected: object, received: object) -> None:
+    if received != expected:
+        raise UsageError(f"this provider knows {expected}, not {received}")

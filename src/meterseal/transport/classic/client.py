@@ -1,0 +1,176 @@
+"""The client's handshake, top to bottom (RFC 5246, 7.3; GB/T 38636-2020, 6.4.1; RFC 5077).
+
+Client                                              Server
+ClientHello                   -------->
+                                               ServerHello
+                                               Certificate
+                                         ServerKeyExchange
+                                       [CertificateRequest]
+                              <--------    ServerHelloDone
+[Certificate]
+ClientKeyExchange
+[CertificateVerify]
+ChangeCipherSpec, Finished    -------->
+                                        [NewSessionTicket]
+                              <--------   ChangeCipherSpec, Finished
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from meterseal.transport.classic import identity, steps
+from meterseal.transport.classic.exchange import Randoms, client_exchange
+from meterseal.transport.classic.offer import accept_server_hello, make_offer
+from meterseal.transport.classic.profile import PROFILES, SIGN_FORM, require_scheme
+from meterseal.transport.flow import receive, receive_either, sign_digest
+from meterseal.transport.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    Message,
+    NewSessionTicket,
+    ServerHello,
+    ServerHelloDone,
+    TlcpCertificateVerify,
+)
+from meterseal.transport.session import DEFAULT_LIFETIME, Session
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import MasterSecret
+    from meterseal.transport.classic.identity import Peer
+    from meterseal.transport.classic.offer import Choice
+    from meterseal.transport.config import ClientConfig, Credential
+    from meterseal.transport.driver import Driver
+    from meterseal.transport.flow import Flow
+
+M = TypeVar("M", bound=Message)
+
+
+def client_flow(
+    driver: Driver, config: ClientConfig, server_name: str | None, session: Session | None
+) -> Flow[None]:
+    """Shake hands as a client; `session` is resumed if the server agrees."""
+    offer = make_offer(config, server_name, session)
+    driver.send(offer.hello)
+    server_hello = yield from receive(ServerHello)
+    choice = accept_server_hello(server_hello, offer, config)
+    driver.agree_version(choice.suite.version)
+    driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
+    randoms = Randoms(offer.hello.random, server_hello.random)
+    if choice.is_resumed and offer.session is not None:
+        yield from _resume(driver, config, choice, randoms, offer.session)
+    else:
+        yield from _full(driver, config, choice, randoms, (server_name, server_hello.session_id))
+
+
+def _full(
+    driver: Driver,
+    config: ClientConfig,
+    choice: Choice,
+    randoms: Randoms,
+    naming: tuple[str | None, bytes],
+) -> Flow[None]:
+    server_name, session_id = naming
+    version = choice.suite.version
+    exchange = client_exchange(choice.suite, config)
+    certificate = yield from receive(Certificate)
+    peer = identity.verify_server(certificate.certificate_list, config, server_name, version)
+    key_exchange = yield from receive(exchange.server_message)
+    proven = exchange.check(key_exchange, peer, randoms)
+    request = yield from _receive_request(PROFILES[version].certificate_request)
+    if request is not None:
+        driver.send(identity.show(config.credential, version))
+    client_keys, pre_master = exchange.conclude(proven)
+    driver.send(client_keys)
+    master_secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
+    if request is not None and config.credential is not None:
+        yield from _send_certificate_verify(driver, config, request, config.credential)
+    steps.log_keys(config.key_log, randoms, master_secret)
+    sealer, opener = steps.derive_protection(master_secret, choice, randoms, is_client=True)
+    steps.send_finished(driver, sealer, master_secret, steps.CLIENT_FINISHED)
+    ticket = yield from _receive_ticket(choice)
+    proof = yield from steps.receive_finished(driver, opener, master_secret, steps.SERVER_FINISHED)
+    session = _new_session(config, choice, master_secret, peer, (server_name, session_id, ticket))
+    steps.complete(
+        driver, proof, choice=choice, peer=peer, server_name=server_name, session=session
+    )
+
+
+def _receive_request(kind: type[M]) -> Flow[M | None]:
+    following = yield from receive_either(kind, ServerHelloDone)
+    if isinstance(following, ServerHelloDone):
+        return None
+    yield from receive(ServerHelloDone)
+    return following
+
+
+def _send_certificate_verify(
+    driver: Driver, config: ClientConfig, request: Message, credential: Credential
+) -> Flow[None]:
+    transcript_hash = driver.transcript.digest()
+    if isinstance(request, CertificateRequest):
+        scheme = require_scheme(request.supported_signature_algorithms)
+        signature = yield from sign_digest(credential.key, transcript_hash)
+        driver.send(CertificateVerify(scheme, signature))
+        return
+    sign = SIGN_FORM[config.compatibility.certificate_verify[0]]
+    signature = yield from sign(credential.key, transcript_hash)
+    driver.send(TlcpCertificateVerify(signature))
+
+
+def _receive_ticket(choice: Choice) -> Flow[NewSessionTicket | None]:
+    if not choice.expects_ticket:
+        return None
+    return (yield from receive(NewSessionTicket))
+
+
+def _resume(
+    driver: Driver, config: ClientConfig, choice: Choice, randoms: Randoms, session: Session
+) -> Flow[None]:
+    """Take the abbreviated way (RFC 5246, 7.3). The stored chain must still verify today."""
+    version = choice.suite.version
+    peer = identity.verify_server(session.peer_chain, config, session.server_name, version)
+    secret = session.master_secret
+    steps.log_keys(config.key_log, randoms, secret)
+    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=True)
+    ticket = yield from _receive_ticket(choice)
+    proof = yield from steps.receive_finished(driver, opener, secret, steps.SERVER_FINISHED)
+    steps.send_finished(driver, sealer, secret, steps.CLIENT_FINISHED)
+    naming = (session.server_name, session.session_id, ticket)
+    renewed = _new_session(config, choice, secret, peer, naming) if ticket else session
+    steps.complete(
+        driver,
+        proof,
+        choice=choice,
+        peer=peer,
+        server_name=session.server_name,
+        session=renewed,
+    )
+
+
+def _new_session(
+    config: ClientConfig,
+    choice: Choice,
+    master_secret: MasterSecret,
+    peer: Peer,
+    naming: tuple[str | None, bytes, NewSessionTicket | None],
+) -> Session | None:
+    """Return what may be offered next time, or `None` if the server keeps nothing."""
+    server_name, session_id, new_ticket = naming
+    ticket = new_ticket.ticket if new_ticket else b""
+    if not ticket and not session_id:
+        return None
+    hint = new_ticket.ticket_lifetime_hint if new_ticket else 0
+    return Session(
+        suite=choice.suite.code,
+        master_secret=master_secret,
+        extended=choice.extended_master_secret,
+        created=int(config.provider.now().timestamp()),
+        lifetime=min(hint or DEFAULT_LIFETIME, DEFAULT_LIFETIME),
+        policy=config.policy_digest(),
+        server_name=server_name,
+        peer_chain=peer.entries(),
+        session_id=session_id,
+        ticket=ticket,
+    )

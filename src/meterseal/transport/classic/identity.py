@@ -1,0 +1,157 @@
+"""Who the ends are: chains shown, chains verified, proofs that a key belongs to them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from meterseal.errors import (
+    CertificateRejected,
+    HandshakeProofFailed,
+    InvalidSignature,
+    MalformedData,
+    RejectionReason,
+)
+from meterseal.transport.codepoints import TLCP
+from meterseal.transport.config import CertificateVerifyForm
+from meterseal.transport.messages import Certificate
+from meterseal.x509 import Certificate as X509Certificate
+from meterseal.x509 import KeyRole, Purpose, verify_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from meterseal.crypto import sm2
+    from meterseal.transport.config import ClientConfig, Credential, ServerConfig
+    from meterseal.x509 import VerifiedChain
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Token: the peer's verified chain, and that of its encryption certificate under TLCP."""
+
+    signing: VerifiedChain
+    encryption: VerifiedChain | None = None
+
+    def entries(self) -> tuple[bytes, ...]:
+        """The certificates as they are kept with a session, to be verified again."""
+        chain = [certificate.encode() for certificate in self.signing.chain]
+        if self.encryption is not None:
+            chain.insert(1, self.encryption.leaf.encode())
+        return tuple(chain)
+
+
+def show(credential: Credential | None, version: int) -> Certificate:
+    """The message that shows our certificates: signing, encryption, issuers (TLCP, 6.4.5.3)."""
+    if credential is None:
+        return Certificate(())
+    chain = list(credential.chain)
+    if version == TLCP and credential.encryption is not None:
+        chain.insert(1, credential.encryption.certificate)
+    return Certificate(tuple(certificate.encode() for certificate in chain))
+
+
+def verify_server(
+    entries: Sequence[bytes], config: ClientConfig, server_name: str | None, version: int
+) -> Peer:
+    """Verify the server's certificates and name."""
+    if not entries:
+        raise CertificateRejected(RejectionReason.MISSING, "the server showed no certificate")
+    presented = _decode(entries)
+    name = server_name if config.check_name else None
+
+    def verify(chain: list[X509Certificate], role: KeyRole) -> VerifiedChain:
+        return verify_chain(
+            chain,
+            config.trust,
+            at=config.provider.now(),
+            purpose=Purpose.SERVER,
+            server_name=name,
+            role=role,
+            common_name_fallback=config.common_name_fallback,
+        )
+
+    if version != TLCP:
+        return Peer(verify(presented, KeyRole.SIGNING))
+    signing, encryption = _split_pair(presented)
+    return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
+
+
+def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) -> Peer:
+    """Verify the client's certificates; under TLCP the encryption certificate may be missing."""
+    presented = _decode(entries)
+
+    def verify(chain: list[X509Certificate], role: KeyRole) -> VerifiedChain:
+        return verify_chain(
+            chain, config.trust, at=config.provider.now(), purpose=Purpose.CLIENT, role=role
+        )
+
+    if version != TLCP or not _second_is_for_encryption(presented):
+        return Peer(verify(presented, KeyRole.SIGNING))
+    signing, encryption = _split_pair(presented)
+    return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
+
+
+def check_certificate_verify(
+    signature: bytes,
+    peer: Peer,
+    transcript_hash: bytes,
+    forms: Sequence[CertificateVerifyForm],
+) -> None:
+    """Check that the client holds its signing key, in one of the accepted forms."""
+    for form in forms:
+        with contextlib.suppress(InvalidSignature):
+            _CHECKS[form](peer.signing.leaf.public_key(), signature, transcript_hash)
+            return
+    raise HandshakeProofFailed("the signature of CertificateVerify does not verify")
+
+
+_CHECKS: Final[dict[CertificateVerifyForm, Callable[[sm2.PublicKey, bytes, bytes], None]]] = {
+    CertificateVerifyForm.BARE_DIGEST: lambda key, signature, digest: key.verify_digest(
+        signature, digest
+    ),
+    CertificateVerifyForm.HASHED_TWICE: lambda key, signature, digest: key.verify(
+        signature, digest
+    ),
+}
+
+
+def _decode(entries: Sequence[bytes]) -> list[X509Certificate]:
+    try:
+        return [X509Certificate.decode(entry) for entry in entries]
+    except MalformedData as error:
+        raise CertificateRejected(RejectionReason.MALFORMED, str(error)) from error
+
+
+def _second_is_for_encryption(presented: list[X509Certificate]) -> bool:
+    """A TLCP client may show its signing chain alone: then the second certificate is a CA's."""
+    if len(presented) < 2:  # noqa: PLR2004
+        return False
+    usage = presented[1].key_usage
+    return usage is not None and bool(usage & KeyRole.ENCRYPTION.value)
+
+
+def _split_pair(
+    presented: list[X509Certificate],
+) -> tuple[list[X509Certificate], list[X509Certificate]]:
+    """The signing chain and the encryption chain of one message (GB/T 38636-2020, 6.4.5.3)."""
+    if len(presented) < 2:  # noqa: PLR2004
+        raise CertificateRejected(
+            RejectionReason.PAIR_MISMATCH, "one certificate where a pair belongs"
+        )
+    signing, encryption, *issuers = presented
+    return [signing, *issuers], [encryption, *issuers]
+
+
+def _paired(signing: VerifiedChain, encryption: VerifiedChain) -> Peer:
+    """A pair has one owner and two keys."""
+    first, second = signing.leaf, encryption.leaf
+    if not first.subject.matches(second.subject):
+        raise CertificateRejected(
+            RejectionReason.PAIR_MISMATCH,
+            f"signing for {first.subject}, encryption for {second.subject}",
+        )
+    if first.public_key() == second.public_key():
+        raise CertificateRejected(RejectionReason.PAIR_MISMATCH, "both certificates hold one key")
+    return Peer(signing, encryption)

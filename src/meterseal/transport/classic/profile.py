@@ -1,0 +1,68 @@
+"""What differs between TLCP and TLS 1.2 beyond the key exchange, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from meterseal.errors import Incompatible
+from meterseal.transport.classic.exchange import SCHEME_TLS12
+from meterseal.transport.codepoints import ECDSA_SIGN, RSA_SIGN, TLCP, TLS12
+from meterseal.transport.config import CertificateVerifyForm
+from meterseal.transport.flow import sign_digest, sign_message
+from meterseal.transport.messages import (
+    CertificateRequest,
+    CertificateVerify,
+    TlcpCertificateRequest,
+    TlcpCertificateVerify,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meterseal.crypto.provider import Signer
+    from meterseal.transport.config import ServerConfig
+    from meterseal.transport.flow import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The messages of one protocol that have another form in the other."""
+
+    certificate_request: type[CertificateRequest | TlcpCertificateRequest]
+    certificate_verify: type[CertificateVerify | TlcpCertificateVerify]
+
+
+PROFILES: Final = {
+    TLS12: Profile(CertificateRequest, CertificateVerify),
+    TLCP: Profile(TlcpCertificateRequest, TlcpCertificateVerify),
+}
+
+SIGN_FORM: Final[dict[CertificateVerifyForm, Callable[[Signer, bytes], Flow[bytes]]]] = {
+    CertificateVerifyForm.HASHED_TWICE: sign_message,
+    CertificateVerifyForm.BARE_DIGEST: sign_digest,
+}
+
+
+def request_certificate(
+    version: int, config: ServerConfig
+) -> CertificateRequest | TlcpCertificateRequest:
+    """The server's question, with the names of the roots that may vouch for the client."""
+    authorities = tuple(anchor.subject.encode() for anchor in config.trust)
+    if version == TLCP:
+        return TlcpCertificateRequest(bytes((RSA_SIGN, ECDSA_SIGN)), authorities)
+    return CertificateRequest(bytes((ECDSA_SIGN,)), (SCHEME_TLS12,), authorities)
+
+
+def require_scheme(schemes: tuple[int, ...]) -> int:
+    """Return the scheme that we sign with, if the peer accepts it."""
+    if SCHEME_TLS12 not in schemes:
+        raise Incompatible("the peer does not accept SM2 signatures with SM3 (0x0707)")
+    return SCHEME_TLS12
+
+
+def accepted_forms(version: int, config: ServerConfig) -> tuple[CertificateVerifyForm, ...]:
+    """The forms of CertificateVerify that a server takes."""
+    if version == TLS12:
+        return (CertificateVerifyForm.BARE_DIGEST,)
+    return config.compatibility.certificate_verify

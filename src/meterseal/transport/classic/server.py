@@ -1,0 +1,244 @@
+"""The server's handshake, top to bottom (RFC 5246, 7.3; RFC 8422; RFC 5077).
+
+The figure stands in `client.py`; this is its right-hand side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meterseal.errors import (
+    CertificateRejected,
+    IllegalParameter,
+    Incompatible,
+    RejectionReason,
+)
+from meterseal.transport.classic import identity, steps
+from meterseal.transport.classic.exchange import SCHEME_TLS12, Randoms, server_exchange
+from meterseal.transport.classic.offer import (
+    Choice,
+    answer_extensions,
+    check_client_hello,
+    fresh_random,
+    requested_server_name,
+)
+from meterseal.transport.classic.profile import PROFILES, accepted_forms, request_certificate
+from meterseal.transport.codepoints import ExtensionType
+from meterseal.transport.config import ClientAuthentication
+from meterseal.transport.flow import receive
+from meterseal.transport.messages import (
+    Certificate,
+    CertificateVerify,
+    ClientHello,
+    NewSessionTicket,
+    ServerHello,
+    ServerHelloDone,
+)
+from meterseal.transport.session import Session
+from meterseal.transport.suites import SUITES
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import MasterSecret
+    from meterseal.transport.classic.identity import Peer
+    from meterseal.transport.config import ServerConfig
+    from meterseal.transport.driver import Driver
+    from meterseal.transport.flow import Flow
+    from meterseal.transport.suites import CipherSuite
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the hellos settled."""
+
+    hello: ClientHello
+    server_name: str | None
+    session_id: bytes
+    randoms: Randoms
+    choice: Choice
+
+
+def server_flow(driver: Driver, config: ServerConfig) -> Flow[None]:
+    """Shake hands as a server."""
+    hello = yield from receive(ClientHello)
+    suite = check_client_hello(hello, config)
+    driver.agree_version(suite.version)
+    driver.transcript.start(config.provider.new_hash(suite.hash_name))
+    session = _find_session(hello, suite, config)
+    opening = _send_server_hello(driver, config, hello, suite, session)
+    if session is None:
+        yield from _full(driver, config, opening)
+    else:
+        yield from _resume(driver, config, opening, session)
+
+
+def _send_server_hello(
+    driver: Driver,
+    config: ServerConfig,
+    hello: ClientHello,
+    suite: CipherSuite,
+    session: Session | None,
+) -> _Opening:
+    with_ticket = (
+        config.ticket_keys is not None and ExtensionType.SESSION_TICKET in hello.extensions
+    )
+    if session is not None:
+        session_id = hello.session_id
+    elif config.session_cache is not None and not with_ticket:
+        session_id = config.provider.random_bytes(32)
+    else:
+        session_id = b""
+    answer = ServerHello(
+        server_version=suite.version,
+        random=fresh_random(config.provider, with_time=config.time_in_random),
+        session_id=session_id,
+        cipher_suite=suite.code,
+        extensions=answer_extensions(hello, with_ticket=with_ticket),
+    )
+    driver.send(answer)
+    choice = Choice(
+        suite=suite,
+        extended_master_secret=ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions,
+        expects_ticket=with_ticket,
+        is_resumed=session is not None,
+    )
+    randoms = Randoms(hello.random, answer.random)
+    return _Opening(hello, requested_server_name(hello), session_id, randoms, choice)
+
+
+# --- the full handshake ------------------------------------------------------------------
+
+
+def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]:
+    choice, randoms = opening.choice, opening.randoms
+    version = choice.suite.version
+    exchange = server_exchange(choice.suite, config)
+    driver.send(identity.show(config.credential, version))
+    driver.send((yield from exchange.announce(randoms)))
+    if config.client_authentication is not ClientAuthentication.NONE:
+        driver.send(request_certificate(version, config))
+    driver.send(ServerHelloDone())
+    peer = yield from _receive_client_certificate(config, version)
+    client_keys = yield from receive(exchange.client_message)
+    pre_master = yield from exchange.conclude(client_keys, peer)
+    secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
+    if peer is not None:
+        yield from _receive_certificate_verify(driver, config, peer, version)
+    steps.log_keys(config.key_log, randoms, secret)
+    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=False)
+    proof = yield from steps.receive_finished(driver, opener, secret, steps.CLIENT_FINISHED)
+    session = _new_session(config, opening, secret, peer)
+    _send_ticket(driver, config, choice, session)
+    steps.send_finished(driver, sealer, secret, steps.SERVER_FINISHED)
+    _keep(config, session)
+    steps.complete(
+        driver, proof, choice=choice, peer=peer, server_name=opening.server_name, session=session
+    )
+
+
+def _receive_client_certificate(config: ServerConfig, version: int) -> Flow[Peer | None]:
+    if config.client_authentication is ClientAuthentication.NONE:
+        return None
+    certificate = yield from receive(Certificate)
+    if certificate.certificate_list:
+        return identity.verify_client(certificate.certificate_list, config, version)
+    if config.client_authentication is ClientAuthentication.REQUIRED:
+        raise CertificateRejected(RejectionReason.MISSING, "the client showed no certificate")
+    return None
+
+
+def _receive_certificate_verify(
+    driver: Driver, config: ServerConfig, peer: Peer, version: int
+) -> Flow[None]:
+    transcript_hash = driver.transcript.digest()
+    verify = yield from receive(PROFILES[version].certificate_verify)
+    if isinstance(verify, CertificateVerify) and verify.algorithm != SCHEME_TLS12:
+        raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
+    forms = accepted_forms(version, config)
+    identity.check_certificate_verify(verify.signature, peer, transcript_hash, forms)
+
+
+# --- resumption --------------------------------------------------------------------------
+
+
+def _find_session(hello: ClientHello, suite: CipherSuite, config: ServerConfig) -> Session | None:
+    """Return the session that the client may resume; anything doubtful means a full handshake."""
+    session = _offered_session(hello, config)
+    if (
+        session is None
+        or session.suite != suite.code
+        or session.policy != config.policy_digest()
+        or session.server_name != requested_server_name(hello)
+    ):
+        return None
+    extended = ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions
+    if session.extended and not extended:  # RFC 7627, 5.3
+        raise Incompatible("the client resumes without its extended master secret")
+    if extended and not session.extended:
+        return None
+    return session if _client_still_valid(session, config) else None
+
+
+def _offered_session(hello: ClientHello, config: ServerConfig) -> Session | None:
+    ticket = hello.extensions.get(ExtensionType.SESSION_TICKET, b"")
+    if ticket and config.ticket_keys is not None:
+        return config.ticket_keys.open(ticket)
+    if hello.session_id and config.session_cache is not None:
+        return config.session_cache.find(hello.session_id, config.provider.now().timestamp())
+    return None
+
+
+def _client_still_valid(session: Session, config: ServerConfig) -> bool:
+    if not session.peer_chain:
+        return config.client_authentication is not ClientAuthentication.REQUIRED
+    try:
+        identity.verify_client(session.peer_chain, config, SUITES[session.suite].version)
+    except CertificateRejected:
+        return False
+    return True
+
+
+def _resume(
+    driver: Driver, config: ServerConfig, opening: _Opening, session: Session
+) -> Flow[None]:
+    choice, randoms, secret = opening.choice, opening.randoms, session.master_secret
+    peer = (
+        identity.verify_client(session.peer_chain, config, SUITES[session.suite].version)
+        if session.peer_chain
+        else None
+    )
+    steps.log_keys(config.key_log, randoms, secret)
+    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=False)
+    _send_ticket(driver, config, choice, session)
+    steps.send_finished(driver, sealer, secret, steps.SERVER_FINISHED)
+    proof = yield from steps.receive_finished(driver, opener, secret, steps.CLIENT_FINISHED)
+    steps.complete(
+        driver, proof, choice=choice, peer=peer, server_name=opening.server_name, session=session
+    )
+
+
+def _new_session(
+    config: ServerConfig, opening: _Opening, secret: MasterSecret, peer: Peer | None
+) -> Session:
+    return Session(
+        suite=opening.choice.suite.code,
+        master_secret=secret,
+        extended=opening.choice.extended_master_secret,
+        created=int(config.provider.now().timestamp()),
+        lifetime=config.session_lifetime,
+        policy=config.policy_digest(),
+        server_name=opening.server_name,
+        peer_chain=peer.entries() if peer else (),
+        session_id=opening.session_id,
+    )
+
+
+def _send_ticket(driver: Driver, config: ServerConfig, choice: Choice, session: Session) -> None:
+    if choice.expects_ticket and config.ticket_keys is not None:
+        ticket = config.ticket_keys.seal(session)
+        driver.send(NewSessionTicket(session.lifetime, ticket))
+
+
+def _keep(config: ServerConfig, session: Session) -> None:
+    if session.session_id and config.session_cache is not None:
+        config.session_cache.store(session)

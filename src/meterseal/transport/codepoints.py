@@ -1,0 +1,99 @@
+"""Registered numbers: content types, messages, extensions, suites, groups, signature schemes.
+
+On the hot path plain integers are compared; the enum members are for people.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+TLCP: Final = 0x0101  # GB/T 38636-2020, 6.3.3
+TLS12: Final = 0x0303
+
+MAX_FRAGMENT: Final = 1 << 14  # RFC 5246, 6.2.1
+MAX_PROTECTED_FRAGMENT: Final = MAX_FRAGMENT + 2048  # RFC 5246, 6.2.3
+HEADER_LENGTH: Final = 5
+
+
+class ContentType(IntEnum):
+    """What a record carries (RFC 5246, 6.2.1)."""
+
+    CHANGE_CIPHER_SPEC = 20
+    ALERT = 21
+    HANDSHAKE = 22
+    APPLICATION_DATA = 23
+
+
+CHANGE_CIPHER_SPEC: Final = 20
+ALERT: Final = 21
+HANDSHAKE: Final = 22
+APPLICATION_DATA: Final = 23
+
+
+class HandshakeType(IntEnum):
+    """What a handshake message is (RFC 5246, 7.4; RFC 5077, 3.3)."""
+
+    HELLO_REQUEST = 0
+    CLIENT_HELLO = 1
+    SERVER_HELLO = 2
+    NEW_SESSION_TICKET = 4
+    CERTIFICATE = 11
+    SERVER_KEY_EXCHANGE = 12
+    CERTIFICATE_REQUEST = 13
+    SERVER_HELLO_DONE = 14
+    CERTIFICATE_VERIFY = 15
+    CLIENT_KEY_EXCHANGE = 16
+    FINISHED = 20
+
+
+class ExtensionType(IntEnum):
+    """Hello extensions that we read or write."""
+
+    SERVER_NAME = 0
+    SUPPORTED_GROUPS = 10
+    EC_POINT_FORMATS = 11
+    SIGNATURE_ALGORITHMS = 13
+    EXTENDED_MASTER_SECRET = 23
+    SESSION_TICKET = 35
+    SUPPORTED_VERSIONS = 43
+    RENEGOTIATION_INFO = 0xFF01
+
+
+class CipherSuiteCode(IntEnum):
+    """Cipher suites by their code point."""
+
+    ECDHE_SM4_CBC_SM3 = 0xE011
+    ECC_SM4_CBC_SM3 = 0xE013
+    ECDHE_SM4_GCM_SM3 = 0xE051
+    ECC_SM4_GCM_SM3 = 0xE053
+    ECDHE_SM2_WITH_SMS4_GCM_SM3 = 0xE107
+
+
+RENEGOTIATION_SCSV: Final = 0x00FF  # RFC 5746, 3.3
+
+
+class NamedGroup(IntEnum):
+    """Named groups. GmSSL 2 numbered the SM2 curve 30, a number that IANA gave to x448.
+
+    41 is the standard number (RFC 8998, 2).
+    """
+
+    SM2P256V1_GMSSL = 30
+    CURVE_SM2 = 41
+
+
+class SignatureScheme(IntEnum):
+    """Signature schemes. 0707 is hash sm3 = 7 with signature sm2sign = 7 (GmSSL 2)."""
+
+    SM2SIGN_SM3_GMSSL = 0x0707
+
+
+NAMED_CURVE: Final = 3  # RFC 8422, 5.4
+UNCOMPRESSED: Final = 0  # RFC 8422, 5.1.2
+NULL_COMPRESSION: Final = 0
+RSA_SIGN: Final = 1
+ECDSA_SIGN: Final = 64  # RFC 8422, 5.5
+
+LEVEL_WARNING: Final = 1
+LEVEL_FATAL: Final = 2

@@ -1,0 +1,183 @@
+"""What a client or a server is willing to do: values, shared by many connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from meterseal.crypto.provider import Decryptor, Provider, Signer, SmProvider
+from meterseal.errors import InvalidKey, UsageError
+from meterseal.transport.codepoints import TLCP, TLS12
+from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
+from meterseal.transport.suites import SUITES, CipherSuite
+from meterseal.x509 import TrustStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meterseal.crypto import sm2
+    from meterseal.x509 import Certificate
+
+__all__ = [
+    "TLCP_SUITES",
+    "TLS12_SUITES",
+    "CertificateVerifyForm",
+    "ClientAuthentication",
+    "ClientConfig",
+    "Compatibility",
+    "Credential",
+    "EncryptionCredential",
+    "Limits",
+    "ServerConfig",
+]
+
+
+TLS12_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS12)
+TLCP_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLCP)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionCredential:
+    """The encryption certificate of a TLCP pair and its key; `InvalidKey` if they do not fit."""
+
+    certificate: Certificate
+    key: Decryptor
+
+    def __post_init__(self) -> None:
+        _require_pair(self.certificate, self.key.public_key())
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A certificate chain, own certificate first, and the key that belongs to it.
+
+    `encryption` is the other half of a TLCP pair. Raises `InvalidKey` if the key is not the
+    certificate's.
+    """
+
+    chain: tuple[Certificate, ...]
+    key: Signer
+    encryption: EncryptionCredential | None = None
+
+    def __post_init__(self) -> None:
+        if not self.chain:
+            raise UsageError("a credential needs at least one certificate")
+        _require_pair(self.chain[0], self.key.public_key())
+
+
+def _require_pair(certificate: Certificate, key: sm2.PublicKey) -> None:
+    if key != certificate.public_key():
+        raise InvalidKey(
+            f"the private key does not belong to the certificate of {certificate.subject}"
+        )
+
+
+class CertificateVerifyForm(Enum):
+    """What a CertificateVerify signs."""
+
+    HASHED_TWICE = "SM3(Z, SM3(transcript))"  # GB/T 38636-2020, 6.4.5.9
+    BARE_DIGEST = "SM3(transcript)"  # GmSSL 2
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """Where TLCP stacks disagree (docs/decisions/0003-tlcp-variants.md).
+
+    `ecdhe_length_prefix`: put the standard's two-byte length before the client's ECDHE point;
+    most stacks refuse it, GmSSL 3.3 demands it. Both are read. `certificate_verify`: the forms
+    that a server accepts, the first of which a client sends.
+    """
+
+    ecdhe_length_prefix: bool = False
+    certificate_verify: tuple[CertificateVerifyForm, ...] = (CertificateVerifyForm.HASHED_TWICE,)
+
+
+class ClientAuthentication(Enum):
+    """Whether a server asks the client who it is."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a peer may cost us. Lengths in bytes."""
+
+    handshake_message: int = 64 * 1024
+    warnings: int = 4
+    empty_records: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """A client's policy.
+
+    `suites` are offered in this order; all of them belong to one protocol.
+
+    `common_name_fallback` accepts the subject's common name for a certificate that carries no
+    alternative name at all, as the certificates of the published design do. `time_in_random` puts
+    the UTC seconds into the first four bytes of the random, as that design does.
+    `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
+    """
+
+    trust: TrustStore
+    suites: tuple[CipherSuite, ...] = TLS12_SUITES
+    credential: Credential | None = None
+    check_name: bool = True
+    common_name_fallback: bool = False
+    offer_tickets: bool = True
+    offer_extended_master_secret: bool = True
+    require_extended_master_secret: bool = False
+    require_secure_renegotiation: bool = True
+    time_in_random: bool = True
+    compatibility: Compatibility = field(default_factory=Compatibility)
+    limits: Limits = field(default_factory=Limits)
+    provider: Provider = field(default_factory=SmProvider)
+    key_log: Callable[[str], None] | None = None
+
+    def policy_digest(self) -> bytes:
+        """What a session must have been made under to be offered under this configuration."""
+        identity = self.credential.chain[0].encode() if self.credential else b""
+        flags = bytes((self.check_name, self.common_name_fallback))
+        return _digest(self.provider, self.trust, flags + identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """A server's policy.
+
+    `suites` are chosen from in this order; the ClientHello decides whether TLCP or TLS is spoken.
+    `trust` holds the roots that may vouch for clients.
+
+    `session_cache` and `ticket_keys` are shared by the connections of one server; `None` turns
+    that kind of resumption off.
+    """
+
+    credential: Credential
+    suites: tuple[CipherSuite, ...] = TLS12_SUITES
+    trust: TrustStore = field(default_factory=lambda: TrustStore([]))
+    client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    session_cache: SessionCache | None = field(default_factory=SessionCache)
+    ticket_keys: TicketKeys | None = None
+    session_lifetime: int = DEFAULT_LIFETIME
+    require_extended_master_secret: bool = False
+    time_in_random: bool = True
+    compatibility: Compatibility = field(default_factory=Compatibility)
+    limits: Limits = field(default_factory=Limits)
+    provider: Provider = field(default_factory=SmProvider)
+    key_log: Callable[[str], None] | None = None
+
+    def policy_digest(self) -> bytes:
+        """What a session must have been made under to be resumed under this configuration."""
+        mode = self.client_authentication.value.encode()
+        return _digest(self.provider, self.trust, mode + self.credential.chain[0].encode())
+
+
+def _digest(provider: Provider, trust: TrustStore, extra: bytes) -> bytes:
+    policy = provider.new_hash("sm3")
+    for fingerprint in sorted(anchor.fingerprint() for anchor in trust):
+        policy.update(fingerprint)
+    policy.update(extra)
+    return policy.digest()

@@ -1,0 +1,181 @@
+"""A secure connection without I/O: bytes in, bytes out.
+
+    connection = Connection.client(config, server_name="station.example")
+    transport.send(connection.data_to_send())
+    events = connection.receive_data(transport.receive())
+    data = connection.read()
+
+This is the only place that turns an error into an alert. After an error the object answers every
+call with the same error; what is left in `data_to_send` (the alert) may still be sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meterseal.errors import (
+    AlertDescription,
+    AlertReceived,
+    ConnectionEnded,
+    InternalError,
+    KeyExhausted,
+    MeterSealError,
+    PeerError,
+    Truncated,
+    UsageError,
+)
+from meterseal.transport.classic.client import client_flow
+from meterseal.transport.classic.server import server_flow
+from meterseal.transport.codepoints import LEVEL_FATAL
+from meterseal.transport.driver import Driver
+from meterseal.transport.events import HandshakeCompleted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    from meterseal.transport.config import ClientConfig, ServerConfig
+    from meterseal.transport.events import Event
+    from meterseal.transport.flow import Flow
+    from meterseal.transport.session import Session
+
+    T = TypeVar("T")
+
+_SILENT = (AlertReceived, Truncated)  # the peer is gone or has said its last word
+
+
+class Connection:
+    """One secure connection, as a client or as a server."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        flow: Callable[[Driver], Flow[None]],
+        forget: Callable[[Session], None],
+    ) -> None:
+        self._driver = driver
+        self._error: MeterSealError | None = None
+        self._forget = forget
+        self._established: HandshakeCompleted | None = None
+        self._guarded(lambda: driver.start(flow(driver)))
+
+    @classmethod
+    def client(
+        cls, config: ClientConfig, server_name: str | None, session: Session | None = None
+    ) -> Connection:
+        """Connect to `server_name`; `session` is one that an earlier connection ended with.
+
+        Raises `UsageError` if there is no name to check and `config.check_name` is on.
+        """
+        if config.check_name and not server_name:
+            raise UsageError("a server name is needed to check the server's certificate")
+        driver = Driver(config.limits, is_client=True)
+        return cls(driver, lambda d: client_flow(d, config, server_name, session), _nothing)
+
+    @classmethod
+    def server(cls, config: ServerConfig) -> Connection:
+        """Serve one client."""
+        driver = Driver(config.limits, is_client=False)
+
+        def forget(session: Session) -> None:
+            if config.session_cache is not None:
+                config.session_cache.remove(session.session_id)
+
+        return cls(driver, lambda d: server_flow(d, config), forget)
+
+    @property
+    def is_established(self) -> bool:
+        """Whether the handshake is complete."""
+        return self._driver.is_established
+
+    @property
+    def established(self) -> HandshakeCompleted | None:
+        """What the handshake settled, once it is complete."""
+        return self._established
+
+    @property
+    def is_peer_closed(self) -> bool:
+        """Whether the peer has said close_notify."""
+        return self._driver.close_received
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer; empty bytes mean that the stream has ended.
+
+        Returns what happened; application data waits for `read`. Raises `PeerError` for an offence
+        of the peer (the alert is then in `data_to_send`), `AlertReceived` for its fatal alert and
+        `Truncated` for an end without close_notify.
+        """
+        if data:
+            self._guarded(lambda: self._driver.receive_data(data))
+        else:
+            self._guarded(self._driver.receive_end)
+        return list(self._take_events())
+
+    def read(self) -> bytes:
+        """Return the application data received so far, empty if there is none."""
+        return self._driver.take_data()
+
+    def send_data(self, data: bytes) -> None:
+        """Queue application data; raises `ConnectionEnded` before and after the session."""
+        if self._error is None and self._driver.close_sent:
+            raise ConnectionEnded("the session is closed: nothing more can be sent")
+        self._guarded(lambda: self._driver.send_data(data))
+
+    def data_to_send(self) -> bytes:
+        """Return the bytes for the peer; they are handed out once."""
+        return self._driver.take_output()
+
+    def close(self) -> None:
+        """Queue close_notify; a session that failed or is closed already stays as it is."""
+        if self._error is None:
+            self._guarded(self._driver.close)
+
+    def _take_events(self) -> Iterator[Event]:
+        events, self._driver.events = self._driver.events, []
+        for event in events:
+            if isinstance(event, HandshakeCompleted):
+                self._established = event
+            yield event
+
+    def _guarded(self, step: Callable[[], T]) -> T:
+        if self._error is not None:
+            raise self._error
+        try:
+            return step()
+        except ConnectionEnded:
+            raise
+        except MeterSealError as error:
+            self._fail(error)
+            raise
+        except Exception as error:
+            failure = InternalError("a defect of meterseal ended the session")
+            self._fail(failure)
+            raise failure from error
+
+    def _fail(self, error: MeterSealError) -> None:
+        self._error = error
+        self._forget_session()
+        if not isinstance(error, _SILENT):
+            self._send_failure(_alert(error))
+
+    def _forget_session(self) -> None:
+        """A session that ended in a fatal error is not resumed (RFC 5246, 7.2.2)."""
+        for _ in self._take_events():
+            pass
+        if self._established and self._established.session:
+            self._forget(self._established.session)
+
+    def _send_failure(self, alert: AlertDescription) -> None:
+        try:
+            self._driver.send_alert(LEVEL_FATAL, alert)
+        except KeyExhausted:  # the key that would protect the alert is used up
+            return
+        self._driver.close_sent = True
+
+
+def _alert(error: MeterSealError) -> AlertDescription:
+    return error.description if isinstance(error, PeerError) else AlertDescription.INTERNAL_ERROR
+
+
+def _nothing(session: Session) -> None:
+    """A client's session is a value in its owner's hands."""

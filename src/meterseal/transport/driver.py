@@ -1,0 +1,347 @@
+"""The driver: runs one handshake flow and carries the session after it, without I/O.
+
+It enforces what no flow should have to think of: the type is one that the flow waits for; the
+message is whole and fully consumed; no bytes of an old epoch remain when the read keys change;
+alerts, closure, renegotiation; limits on size and count. It raises; turning an error into an alert
+is the connection's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meterseal.errors import (
+    AlertReceived,
+    BadRecord,
+    ConnectionEnded,
+    DecodeError,
+    DecryptionFailed,
+    InternalError,
+    InvalidTag,
+    NoRenegotiation,
+    RecordOverflow,
+    Truncated,
+    UnexpectedMessage,
+    UsageError,
+)
+from meterseal.transport.codepoints import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    HEADER_LENGTH,
+    LEVEL_FATAL,
+    LEVEL_WARNING,
+    MAX_FRAGMENT,
+    HandshakeType,
+)
+from meterseal.transport.events import PeerClosed, WarningReceived
+from meterseal.transport.flow import Decrypt, Receive, Sign
+from meterseal.transport.messages import ChangeCipherSpec, HelloRequest
+from meterseal.transport.record import RecordInbox
+from meterseal.transport.transcript import Transcript
+from meterseal.transport.wire import Cursor, vector24
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import Opener, Sealer
+    from meterseal.transport.config import Limits
+    from meterseal.transport.events import Event
+    from meterseal.transport.flow import Flow, Request
+    from meterseal.transport.messages import Message
+
+_MESSAGE_HEADER: Final = 4
+_CLOSE_NOTIFY: Final = 0
+FIRST_VERSION: Final = 0x0301  # of a TLS client's first record: old servers choke on more
+_NO_RENEGOTIATION: Final = 100
+
+
+class Driver:
+    """One end of one session: records in, records out, and the flow between them."""
+
+    def __init__(
+        self, limits: Limits, *, is_client: bool, first_version: int = FIRST_VERSION
+    ) -> None:
+        self.transcript = Transcript()
+        self.events: list[Event] = []
+        self.is_established = False
+        self.close_received = False
+        self.close_sent = False
+        self._limits = limits
+        self._is_client = is_client
+        self._flow: Flow[None] | None = None
+        self._kinds: tuple[type[Message], ...] = ()
+        self._records = RecordInbox()
+        self._messages = bytearray()
+        self._outbox = bytearray()
+        self._plaintext: list[bytes] = []
+        self._sealer: Sealer | None = None
+        self._opener: Opener | None = None
+        self._version = first_version
+        self._warnings = 0
+        self._empty_records = 0
+
+    # --- for the flow --------------------------------------------------------------------
+
+    def send(self, message: Message) -> None:
+        """Queue one handshake message and count it into the transcript."""
+        raw = bytes((message.TYPE,)) + vector24(message.encode())
+        self.transcript.add(raw)
+        self._write(HANDSHAKE, raw)
+
+    def agree_version(self, version: int) -> None:
+        """Every record from now on carries `version`, in both directions."""
+        self._version = version
+        self._records.version = version
+
+    def change_write_keys(self, sealer: Sealer) -> None:
+        """Say ChangeCipherSpec; everything written afterwards is protected."""
+        self._write(CHANGE_CIPHER_SPEC, ChangeCipherSpec().encode())
+        self._sealer = sealer
+
+    def change_read_keys(self, opener: Opener) -> None:
+        """Everything read from now on must be protected."""
+        self._require_message_boundary("when the keys change")
+        self._opener = opener
+        self._records.is_protected = True
+
+    # --- for the connection --------------------------------------------------------------
+
+    def start(self, flow: Flow[None]) -> None:
+        """Run `flow` until it first waits."""
+        self._flow = flow
+        self._advance(lambda: next(flow))
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what arrived and act on every whole record in it."""
+        self._records.feed(data)
+        while not self.close_received:
+            record = self._records.next_record()
+            if record is None:
+                return
+            self._receive_record(record)
+
+    def receive_end(self) -> None:
+        """Take note that the stream ended; raises `Truncated` without a close_notify before."""
+        if self.close_received:
+            return
+        where = "after the handshake" if self.is_established else "during the handshake"
+        raise Truncated(f"the stream ended {where} without close_notify")
+
+    def send_data(self, data: bytes) -> None:
+        """Queue application data."""
+        if self._sealer is None or not self.is_established:
+            raise ConnectionEnded("no data can be sent before the handshake is complete")
+        self._outbox += self._sealer.seal(APPLICATION_DATA, data)
+
+    def send_alert(self, level: int, code: int) -> None:
+        """Queue an alert."""
+        self._write(ALERT, bytes((level, code)))
+
+    def close(self) -> None:
+        """Queue close_notify, once."""
+        if not self.close_sent:
+            self.close_sent = True
+            self.send_alert(LEVEL_WARNING, _CLOSE_NOTIFY)
+
+    def take_output(self) -> bytes:
+        """Return and forget the bytes to be sent."""
+        output = bytes(self._outbox)
+        self._outbox.clear()
+        return output
+
+    def take_data(self) -> bytes:
+        """Return and forget the application data received."""
+        data = b"".join(self._plaintext)
+        self._plaintext.clear()
+        return data
+
+    # --- records -------------------------------------------------------------------------
+
+    def _write(self, content_type: int, data: bytes) -> None:
+        if self._sealer is not None:
+            self._outbox += self._sealer.seal(content_type, data)
+            return
+        head = bytes((content_type,)) + self._version.to_bytes(2, "big")
+        for start in range(0, len(data), MAX_FRAGMENT):
+            fragment = data[start : start + MAX_FRAGMENT]
+            self._outbox += head + len(fragment).to_bytes(2, "big") + fragment
+
+    def _receive_record(self, record: bytes) -> None:
+        content_type = record[0]
+        fragment = self._open(record)
+        if content_type == APPLICATION_DATA:
+            self._receive_application_data(fragment)
+            return
+        if not fragment:
+            raise UnexpectedMessage("an empty record that carries no application data")
+        if content_type == HANDSHAKE:
+            self._receive_handshake(fragment)
+        elif content_type == ALERT:
+            self._require_message_boundary("before an alert")
+            self._receive_alert(fragment)
+        else:
+            self._require_message_boundary("before ChangeCipherSpec")
+            self._receive_change_cipher_spec(fragment)
+
+    def _open(self, record: bytes) -> bytes:
+        if self._opener is None:
+            return record[HEADER_LENGTH:]
+        try:
+            return self._opener.open(record)
+        except InvalidTag:
+            raise BadRecord("a record does not open") from None
+        except UsageError as error:
+            raise RecordOverflow(str(error)) from None
+
+    def _receive_application_data(self, data: bytes) -> None:
+        if not self.is_established:
+            raise UnexpectedMessage("application data before the end of the handshake")
+        self._require_message_boundary("before application data")
+        if data:
+            self._empty_records = 0
+            self._plaintext.append(data)
+            return
+        self._empty_records += 1
+        if self._empty_records > self._limits.empty_records:
+            raise UnexpectedMessage(f"more than {self._limits.empty_records} empty records")
+
+    def _receive_change_cipher_spec(self, fragment: bytes) -> None:
+        if ChangeCipherSpec not in self._kinds:
+            raise UnexpectedMessage(f"expected {self._expected()}, received ChangeCipherSpec")
+        cursor = Cursor(fragment)
+        message = ChangeCipherSpec.decode(cursor)
+        cursor.finish()
+        self._resume(message)
+
+    def _receive_alert(self, fragment: bytes) -> None:
+        if len(fragment) != 2:  # noqa: PLR2004  (an alert is level and description)
+            raise DecodeError(f"expected an alert of 2 bytes, received {len(fragment)}")
+        level, code = fragment
+        if code == _CLOSE_NOTIFY:
+            self._receive_close()
+        elif level == LEVEL_FATAL:
+            raise AlertReceived(code)
+        elif level != LEVEL_WARNING:
+            raise DecodeError(f"an alert of level {level}")
+        else:
+            self._count_nuisance()
+            self.events.append(WarningReceived(code))
+
+    def _receive_close(self) -> None:
+        if not self.is_established:
+            raise Truncated("the peer closed the session during the handshake")
+        self.close_received = True
+        self.events.append(PeerClosed())
+        self.close()  # RFC 5246, 7.2.1: answered at once
+
+    def _count_nuisance(self) -> None:
+        """Warnings and HelloRequests cost us work and bring nothing: bounded."""
+        self._warnings += 1
+        if self._warnings > self._limits.warnings:
+            raise UnexpectedMessage(f"more than {self._limits.warnings} warnings")
+
+    # --- handshake messages --------------------------------------------------------------
+
+    def _receive_handshake(self, fragment: bytes) -> None:
+        self._messages += fragment
+        while len(self._messages) >= _MESSAGE_HEADER:
+            self._check_type(self._messages[0])
+            length = int.from_bytes(self._messages[1:_MESSAGE_HEADER], "big")
+            if length > self._limits.handshake_message:
+                raise RecordOverflow(f"handshake message of {length} bytes")
+            end = _MESSAGE_HEADER + length
+            if len(self._messages) < end:
+                return
+            raw = bytes(self._messages[:end])
+            del self._messages[:end]
+            self._receive_message(raw)
+
+    def _check_type(self, number: int) -> None:
+        if self.is_established:
+            self._check_type_after_handshake(number)
+        elif number == HandshakeType.HELLO_REQUEST and self._is_client:
+            return  # RFC 5246, 7.4.1.1: ignored while a handshake runs
+        elif all(number != kind.TYPE for kind in self._kinds):
+            raise UnexpectedMessage(f"expected {self._expected()}, received {_name(number)}")
+
+    def _check_type_after_handshake(self, number: int) -> None:
+        if number == HandshakeType.HELLO_REQUEST and self._is_client:
+            return
+        if number == HandshakeType.CLIENT_HELLO and not self._is_client:
+            raise NoRenegotiation("the client asked for a second handshake on this session")
+        raise UnexpectedMessage(f"{_name(number)} after the handshake")
+
+    def _receive_message(self, raw: bytes) -> None:
+        cursor = Cursor(raw, _MESSAGE_HEADER)
+        if raw[0] == HandshakeType.HELLO_REQUEST:
+            HelloRequest.decode(cursor)
+            cursor.finish()
+            self._refuse_renegotiation()
+            return
+        kind = next(kind for kind in self._kinds if raw[0] == kind.TYPE)
+        message = kind.decode(cursor)
+        cursor.finish()
+        self.transcript.add(raw)
+        self._resume(message)
+
+    def _refuse_renegotiation(self) -> None:
+        self._count_nuisance()
+        if self.is_established:
+            self.send_alert(LEVEL_WARNING, _NO_RENEGOTIATION)
+
+    def _require_message_boundary(self, when: str) -> None:
+        if self._messages:
+            raise UnexpectedMessage(f"an unfinished handshake message {when}")
+
+    # --- the flow ------------------------------------------------------------------------
+
+    def _resume(self, answer: Message | bytes) -> None:
+        flow = self._flow
+        if flow is None:
+            raise InternalError("a message for a flow that has ended")
+        self._kinds = ()
+        self._advance(lambda: flow.send(answer))
+
+    def _advance(self, step: _Step) -> None:
+        """Run the flow until it waits for the peer or ends."""
+        try:
+            request = step()
+            while not isinstance(request, Receive):
+                request = self._running().send(_use_key(request))
+            self._kinds = request.kinds
+        except StopIteration:
+            self._require_message_boundary("at the end of the handshake")
+            self._flow = None
+            self.is_established = True
+
+    def _running(self) -> Flow[None]:
+        if self._flow is None:
+            raise InternalError("no flow is running")
+        return self._flow
+
+    def _expected(self) -> str:
+        return " or ".join(kind.__name__ for kind in self._kinds) or "nothing"
+
+
+def _use_key(request: Sign | Decrypt) -> bytes:
+    if isinstance(request, Sign):
+        key, content = request.key, request.content
+        return key.sign_digest(content) if request.is_digest else key.sign(content)
+    try:
+        return request.key.decrypt(request.ciphertext)
+    except DecryptionFailed:
+        return b""
+
+
+def _name(number: int) -> str:
+    try:
+        words = HandshakeType(number).name.split("_")
+    except ValueError:
+        return f"handshake message {number}"
+    return "".join(word.capitalize() for word in words)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Step = Callable[[], Request]

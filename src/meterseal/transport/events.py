@@ -1,0 +1,44 @@
+"""What a connection tells its owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meterseal.transport.session import Session
+    from meterseal.transport.suites import CipherSuite
+    from meterseal.x509 import VerifiedChain
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeCompleted:
+    """The session is established: with which suite, whom, and how.
+
+    `peer` is the verified chain, or `None` for a client that was not asked to show one;
+    `peer_encryption` is that of a TLCP peer's encryption certificate.
+    `session` can be offered on the next connection, or is `None` if it cannot be resumed.
+    """
+
+    suite: CipherSuite
+    peer: VerifiedChain | None
+    peer_encryption: VerifiedChain | None
+    server_name: str | None
+    resumed: bool
+    extended_master_secret: bool
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer said close_notify: nothing more will come, and nothing is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarningReceived:
+    """The peer sent a warning alert other than close_notify."""
+
+    code: int
+
+
+Event = HandshakeCompleted | PeerClosed | WarningReceived

@@ -1,0 +1,104 @@
+"""Hello extensions: the block, and the body of each extension that we understand.
+
+A block is a dict from number to body; unknown numbers are kept as bytes. Codecs decide no policy.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meterseal.errors import DecodeError, IllegalParameter
+from meterseal.transport.wire import Cursor, uint16s, vector8, vector16
+
+Extensions = dict[int, bytes]
+
+_HOST_NAME: Final = 0
+_MAX_EXTENSIONS: Final = 64
+
+
+def decode_extensions(cursor: Cursor) -> Extensions:
+    """Read an optional block; duplicates are refused (RFC 5246, 7.4.1.4)."""
+    if not cursor.more():
+        return {}
+    block = Cursor(cursor.vector16())
+    extensions: Extensions = {}
+    while block.more():
+        number = block.uint16()
+        if number in extensions:
+            raise IllegalParameter(f"extension {number} stands twice")
+        if len(extensions) == _MAX_EXTENSIONS:
+            raise DecodeError(f"more than {_MAX_EXTENSIONS} extensions")
+        extensions[number] = block.vector16()
+    return extensions
+
+
+def encode_extensions(extensions: Extensions) -> bytes:
+    """Write the block; nothing at all if there is no extension."""
+    if not extensions:
+        return b""
+    return vector16(
+        b"".join(number.to_bytes(2, "big") + vector16(body) for number, body in extensions.items())
+    )
+
+
+def encode_server_name(host: str) -> bytes:
+    """server_name with one host_name (RFC 6066, 3)."""
+    return vector16(bytes((_HOST_NAME,)) + vector16(host.encode("ascii")))
+
+
+def decode_server_name(body: bytes) -> str | None:
+    """Return the host_name of a ClientHello's server_name, if it holds one (RFC 6066, 3)."""
+    outer = Cursor(body)
+    names = Cursor(outer.vector16(least=1))
+    outer.finish()
+    host: str | None = None
+    while names.more():
+        kind, name = names.uint8(), names.vector16(least=1)
+        if kind != _HOST_NAME:
+            continue
+        if host is not None:
+            raise IllegalParameter("two host names in server_name")
+        host = _host_name(name)
+    return host
+
+
+def _host_name(name: bytes) -> str:
+    if not name.isascii() or not name.decode("ascii").isprintable() or b" " in name:
+        raise IllegalParameter("server_name is not a host name in ASCII")
+    return name.decode("ascii")
+
+
+def encode_uint16_list(values: tuple[int, ...]) -> bytes:
+    """supported_groups (RFC 8422, 5.1.1) and signature_algorithms (RFC 5246, 7.4.1.4.1)."""
+    return uint16s(values)
+
+
+def decode_uint16_list(body: bytes) -> tuple[int, ...]:
+    """Read the twin of `encode_uint16_list`."""
+    cursor = Cursor(body)
+    values = cursor.uint16s(least=1)
+    cursor.finish()
+    return values
+
+
+def decode_supported_versions(body: bytes) -> tuple[int, ...]:
+    """Read the list in a ClientHello (RFC 8446, 4.2.1)."""
+    cursor = Cursor(body)
+    raw = cursor.vector8(least=2)
+    cursor.finish()
+    if len(raw) % 2:
+        raise DecodeError("supported_versions has an odd length")
+    return tuple(int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
+
+
+def encode_uint8_list(values: bytes) -> bytes:
+    """ec_point_formats (RFC 8422, 5.1.2) and renegotiation_info (RFC 5746, 3.2)."""
+    return vector8(values)
+
+
+def decode_uint8_list(body: bytes) -> bytes:
+    """Read the twin of `encode_uint8_list`."""
+    cursor = Cursor(body)
+    values = cursor.vector8()
+    cursor.finish()
+    return values

@@ -1,0 +1,165 @@
+"""What lets a later connection skip the full handshake: sessions, their cache, their tickets.
+
+A session never serves another identity or another policy: it carries the peer's chain, the name it
+was verified for and a digest of the policy under which that happened, and the chain is verified
+again when the session is resumed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from meterseal.errors import DecodeError, InvalidTag
+from meterseal.transport.suites import SUITES
+from meterseal.transport.wire import Cursor, vector8, vector16, vector24
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import MasterSecret, Provider, TicketAead
+
+DEFAULT_LIFETIME: Final = 2 * 3600
+_MAX_TICKET: Final = 16 * 1024
+_KEY_NAME_LENGTH: Final = 16
+_NONCE_LENGTH: Final = 12
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One resumable session. `created` is in seconds since 1970; `peer_chain` is DER, leaf first.
+
+    A client offers `session_id` or `ticket`; a server keeps the first or seals the second.
+    """
+
+    suite: int
+    master_secret: MasterSecret
+    extended: bool
+    created: int
+    policy: bytes
+    server_name: str | None
+    peer_chain: tuple[bytes, ...] = ()
+    session_id: bytes = b""
+    ticket: bytes = b""
+    lifetime: int = DEFAULT_LIFETIME
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether the session may still be resumed at `now` (seconds since 1970)."""
+        return 0 <= now - self.created < self.lifetime
+
+
+class SessionCache:
+    """Sessions of a server by their identifier: bounded, oldest out first."""
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._capacity = capacity
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def store(self, session: Session) -> None:
+        """Keep `session` under its identifier."""
+        self._sessions[session.session_id] = session
+        while len(self._sessions) > self._capacity:
+            self._sessions.popitem(last=False)
+
+    def find(self, session_id: bytes, now: float) -> Session | None:
+        """Return the fresh session of that identifier, if there is one."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return None
+        if not session.is_fresh(now):
+            self.remove(session_id)
+            return None
+        return session
+
+    def remove(self, session_id: bytes) -> None:
+        """Forget a session: after a fatal alert it must not be resumed (RFC 5246, 7.2.2)."""
+        self._sessions.pop(session_id, None)
+
+
+class TicketKeys:
+    """The keys that seal session tickets; they change every `rotation` seconds.
+
+    The key before the current one still opens. Older tickets lead to a full handshake.
+    """
+
+    def __init__(self, provider: Provider, rotation: int = 12 * 3600) -> None:
+        self._provider = provider
+        self._rotation = rotation
+        self._keys: list[tuple[bytes, TicketAead, float]] = []
+
+    def seal(self, session: Session) -> bytes:
+        """Return the ticket: key name, nonce, sealed state (RFC 5077, 4)."""
+        name, aead = self._current()
+        nonce = self._provider.random_bytes(_NONCE_LENGTH)
+        return name + nonce + aead.encrypt(nonce, _encode_state(session), name)
+
+    def open(self, ticket: bytes) -> Session | None:
+        """Return the session of a ticket, or `None` for one that is not ours or not fresh."""
+        now = self._provider.now().timestamp()
+        head = _KEY_NAME_LENGTH + _NONCE_LENGTH
+        if not head < len(ticket) <= _MAX_TICKET:
+            return None
+        name, nonce = ticket[:_KEY_NAME_LENGTH], ticket[_KEY_NAME_LENGTH:head]
+        for known, aead, made in self._keys:
+            if known == name and now - made < 2 * self._rotation:
+                try:
+                    session = _decode_state(
+                        aead.decrypt(nonce, ticket[head:], name), self._provider
+                    )
+                except (InvalidTag, DecodeError):
+                    return None
+                return session if session.is_fresh(now) else None
+        return None
+
+    def _current(self) -> tuple[bytes, TicketAead]:
+        now = self._provider.now().timestamp()
+        if not self._keys or not 0 <= now - self._keys[0][2] < self._rotation:
+            name = self._provider.random_bytes(_KEY_NAME_LENGTH)
+            aead = self._provider.ticket_aead(self._provider.random_bytes(16))
+            self._keys = [(name, aead, now), *self._keys[:1]]
+        return self._keys[0][:2]
+
+
+def _encode_state(session: Session) -> bytes:
+    name = (session.server_name or "").encode("ascii")
+    return (
+        bytes((_FORMAT, session.extended))
+        + session.suite.to_bytes(2, "big")
+        + session.created.to_bytes(8, "big")
+        + session.lifetime.to_bytes(4, "big")
+        + vector8(session.master_secret.to_bytes())
+        + vector8(session.policy)
+        + vector16(name)
+        + vector24(b"".join(vector24(certificate) for certificate in session.peer_chain))
+    )
+
+
+def _decode_state(state: bytes, provider: Provider) -> Session:
+    cursor = Cursor(state)
+    if cursor.uint8() != _FORMAT:
+        raise DecodeError("a ticket of another format")
+    extended = bool(cursor.uint8())
+    suite = cursor.uint16()
+    if suite not in SUITES:
+        raise DecodeError("a ticket of an unknown suite")
+    created = int.from_bytes(cursor.fixed(8), "big")
+    lifetime = cursor.uint32()
+    secret, policy, name = cursor.vector8(), cursor.vector8(), cursor.vector16()
+    entries = Cursor(cursor.vector24())
+    cursor.finish()
+    chain: list[bytes] = []
+    while entries.more():
+        chain.append(entries.vector24())
+    return Session(
+        suite=suite,
+        master_secret=provider.restore_master_secret(SUITES[suite].hash_name, secret),
+        extended=extended,
+        created=created,
+        lifetime=lifetime,
+        policy=policy,
+        server_name=name.decode("ascii") or None,
+        peer_chain=tuple(chain),
+    )

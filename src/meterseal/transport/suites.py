@@ -1,0 +1,50 @@
+"""The cipher suites as data: what each is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from meterseal.transport.codepoints import TLCP, TLS12, CipherSuiteCode
+
+
+class Agreement(Enum):
+    """How the two ends come to the premaster secret."""
+
+    ECDHE = "ECDHE with a signed point"
+    TLCP_ECC = "premaster under the server's encryption key"
+    TLCP_ECDHE = "SM2 key exchange of both ends' encryption keys"
+
+
+@dataclass(frozen=True, slots=True)
+class CipherSuite:
+    """One suite: its code point, its name, and the algorithms the provider is asked for."""
+
+    code: int
+    name: str
+    version: int
+    agreement: Agreement
+    hash_name: str
+    protection: str
+
+
+def _tlcp(code: CipherSuiteCode, agreement: Agreement, protection: str) -> CipherSuite:
+    return CipherSuite(code, code.name, TLCP, agreement, "sm3", protection)
+
+
+SUITES: Final[dict[int, CipherSuite]] = {
+    suite.code: suite
+    for suite in (
+        CipherSuite(
+            code=CipherSuiteCode.ECDHE_SM2_WITH_SMS4_GCM_SM3,
+            name="ECDHE-SM2-WITH-SMS4-GCM-SM3",
+            version=TLS12,
+            agreement=Agreement.ECDHE,
+            hash_name="sm3",
+            protection="sm4-gcm",
+        ),
+        _tlcp(CipherSuiteCode.ECDHE_SM4_GCM_SM3, Agreement.TLCP_ECDHE, "sm4-gcm"),
+        _tlcp(CipherSuiteCode.ECC_SM4_GCM_SM3, Agreement.TLCP_ECC, "sm4-gcm"),
+    )
+}
