@@ -1,0 +1,223 @@
+"""`meterseal server`, `client` and `demo` as a user runs them, each a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meterseal.crypto import sm3
+from support.shared import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READINGS = shared("data/uci-household-2007-02-01.csv")
+SUBJECT = "/C=CN/O=Grid/CN="
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "meterseal", *map(str, arguments)]
+
+
+def meterseal(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, timeout=60, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("identities")
+    for name, host in (("server", "localhost"), ("meter", "meter-1"), ("other", "localhost")):
+        key, certificate = made / f"{name}.key", made / f"{name}.pem"
+        assert meterseal("key", "generate", "--out", key).returncode == 0
+        signed = meterseal(
+            *("cert", "self-sign", "--key", key, "--out", certificate),
+            *("--subject", SUBJECT + host, "--san", f"DNS:{host}"),
+        )
+        assert signed.returncode == 0, signed.stderr
+    return made
+
+
+@contextlib.contextmanager
+def server(folder: Path, *options: object) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A running server and its port."""
+    arguments = ("--cert", folder / "server.pem", "--key", folder / "server.key", "--port", 0)
+    with subprocess.Popen(
+        command("server", *arguments, "--json", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        steps = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert [step["step"] for step in steps] == ["socket created", "bound", "listening"]
+        try:
+            yield steps[1]["port"], process
+        finally:
+            process.kill()
+
+
+def steps(output: str) -> dict[str, dict[str, Any]]:
+    return {step["step"]: step for step in map(json.loads, output.splitlines())}
+
+
+def test_the_steps_of_a_session_are_shown_on_both_sides(folder: Path, tmp_path: Path) -> None:
+    readings = tmp_path / "readings.csv"
+    readings.write_text("time;kW\n" + "00:00;0.326\n" * 10_000)
+    with server(folder, "--sessions", 1, "--receive", tmp_path / "in") as (port, process):
+        done = meterseal(
+            *("client", f"localhost:{port}", "--ca", folder / "server.pem"),
+            *("--send", readings, "--json"),
+        )
+        output, _ = process.communicate(timeout=20)
+    assert done.returncode == 0, done.stderr
+    client_steps = steps(done.stdout)
+    assert client_steps["connected with ECDHE-SM2-WITH-SMS4-GCM-SM3"]["suite"] == "0xe107"
+    assert "localhost" in client_steps["peer"]["certificate"]
+    assert client_steps["received"]["bytes"] == len("server->client")
+    digest = sm3.sm3(readings.read_bytes()).hexdigest()
+    assert client_steps["sent"]["sm3"] == digest
+    assert steps(output)["received"]["sm3"] == digest
+    assert (tmp_path / "in" / "readings.csv").read_bytes() == readings.read_bytes()
+
+
+def test_people_read_steps_too(folder: Path) -> None:
+    with server(folder) as (port, _):
+        done = meterseal("client", f"localhost:{port}", "--ca", folder / "server.pem")
+    assert done.stdout.splitlines()[0] == "socket created"
+    assert "connected with ECDHE-SM2-WITH-SMS4-GCM-SM3" in done.stdout
+    assert done.stdout.splitlines()[-1] == "end of the secure session"
+
+
+def test_a_client_certificate_is_asked_for_and_shown(folder: Path) -> None:
+    options = ("--ca", folder / "meter.pem", "--require-client-cert")
+    with server(folder, *options) as (port, process):
+        target = ("client", f"localhost:{port}", "--ca", folder / "server.pem")
+        without = meterseal(*target)
+        assert without.returncode == 1
+        assert "handshake_failure" in without.stderr
+        mine = ("--cert", folder / "meter.pem", "--key", folder / "meter.key")
+        assert meterseal(*target, *mine).returncode == 0
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    seen = [json.loads(line) for line in output.splitlines()]
+    assert any("no certificate" in step.get("reason", "") for step in seen)
+    assert any("meter-1" in step.get("certificate", "") for step in seen)
+    assert process.returncode == 0
+
+
+def test_errors_are_one_line_and_exit_code_1(folder: Path) -> None:
+    with server(folder) as (port, _):
+        untrusted = meterseal("client", f"localhost:{port}", "--ca", folder / "other.pem")
+        wrong_name = meterseal(
+            *("client", f"127.0.0.1:{port}", "--ca", folder / "server.pem"),
+        )
+    refused = meterseal("client", "localhost:1", "--ca", folder / "server.pem")
+    mismatch = meterseal(
+        "server", "--cert", folder / "server.pem", "--key", folder / "other.key", "--port", 0
+    )
+    missing = meterseal("client", "localhost:1", "--ca", folder / "absent.pem")
+    for done, words in (
+        (untrusted, "unknown issuer"),
+        (wrong_name, "wrong name"),
+        (refused, "refused"),
+        (mismatch, "does not belong"),
+        (missing, "absent.pem"),
+    ):
+        assert done.returncode == 1, done
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert words in done.stderr
+
+
+def test_wrong_usage_is_exit_code_2(folder: Path) -> None:
+    ca = ("--ca", folder / "server.pem")
+    for arguments in (
+        ("client", "nowhere", *ca),
+        ("client", "host:99999", *ca),
+        ("client", "localhost:1"),
+        ("client", "localhost:1", *ca, "--cert", folder / "meter.pem"),
+        ("server", "--require-client-cert", "--cert", "a", "--key", "b"),
+    ):
+        assert meterseal(*arguments).returncode == 2, arguments
+
+
+def test_nothing_that_arrived_is_overwritten(folder: Path, tmp_path: Path) -> None:
+    with server(folder, "--receive", tmp_path) as (port, _):
+        for _ in range(2):
+            done = meterseal("client", f"localhost:{port}", "--ca", folder / "server.pem")
+            assert done.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1-message.txt", "message.txt"]
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+def test_tshark_reads_a_capture_without_a_malformed_packet(folder: Path, tmp_path: Path) -> None:
+    capture = tmp_path / "session.pcapng"
+    options = ("--ca", folder / "meter.pem", "--require-client-cert")
+    with server(folder, *options) as (port, _):
+        done = meterseal(
+            *("client", f"localhost:{port}", "--ca", folder / "server.pem"),
+            *("--cert", folder / "meter.pem", "--key", folder / "meter.key"),
+            *("--capture", capture, "--message", "x" * 50_000),
+        )
+    assert done.returncode == 0, done.stderr
+    read = subprocess.run(
+        [
+            "tshark",
+            "-r",
+            capture,
+            "-V",
+            "-d",
+            f"tcp.port=={port},tls",
+            "-o",
+            "tcp.check_checksum:TRUE",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "HOME": str(tmp_path)},
+    ).stdout
+    for expected in ("Client Hello", "Server Hello", "Certificate Verify", "New Session Ticket"):
+        assert f"Handshake Type: {expected}" in read
+    assert "Cipher Suite: Unknown (0xe107)" in read
+    assert "Application Data" in read
+    assert "Malformed" not in read
+    assert "incorrect" not in read
+    assert "[Expert Info (Error" not in read
+
+
+def demo(tmp_path: Path, *options: object) -> str:
+    done = meterseal("demo", "--out", tmp_path / "out", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_demo_runs_the_whole_experiment_twice(tmp_path: Path) -> None:
+    for _ in range(2):
+        shown = demo(tmp_path)
+        assert shown.count("1440 rows arrived") == 2
+        for part in ("EC PARAMETERS", "BEGIN PUBLIC KEY", "sm2sign-with-sm3", "CN = localhost"):
+            assert part in shown
+
+
+@pytest.mark.skipif(not READINGS.is_file(), reason=f"{READINGS} is not there")
+def test_the_demo_carries_a_real_meter_file(tmp_path: Path) -> None:
+    digest = sm3.sm3(READINGS.read_bytes()).hexdigest()
+    shown = demo(tmp_path, "--input", READINGS)
+    assert f"2880 rows arrived; SM3 sent {digest}, received {digest}" in shown
+
+
+def test_the_demo_says_which_file_is_missing(tmp_path: Path) -> None:
+    done = meterseal("demo", "--out", tmp_path, "--input", tmp_path / "absent.csv")
+    assert done.returncode == 1
+    assert done.stderr.endswith("absent.csv: no such file\n")
