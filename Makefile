@@ -35,6 +35,15 @@ check: setup  ## formatting, lint, types, stubs, import contracts
 	$(BIN)/stubtest meterseal._core --allowlist tests/stubtest-allowlist.txt
 	$(BIN)/lint-imports
 
+demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv
+	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT))
+
+bench: setup  ## our speed beside that of others, in one run
+	$(BIN)/python benchmarks/side_by_side.py
+
+docs: setup  ## the reference of the public face, as HTML in build/docs
+	$(BIN)/pdoc --output-directory build/docs meterseal
+
 format:
 	cargo fmt --all
 	$(BIN)/ruff format .
