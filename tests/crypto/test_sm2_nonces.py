@@ -1,5 +1,6 @@
 """Nonces do not repeat or show, whatever fails: the clock, the system's generator, or both."""
 
+import os
 import subprocess
 import sys
 from itertools import combinations
@@ -76,6 +77,25 @@ def test_nonces_fill_their_whole_range() -> None:
 def test_a_signer_prepared_twice_uses_two_nonces() -> None:
     signers = [KEY.signer() for _ in range(4)]
     assert_unrelated([nonce_of(signer.finish(encoding="raw")) for signer in signers])
+
+
+def test_a_signer_does_not_take_its_nonce_across_a_fork() -> None:
+    """Two messages under the nonce prepared before the fork would give the key away."""
+    signer = KEY.signer()
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signer.update(b"child")
+        os.write(sending, signer.finish(encoding="raw"))
+        os._exit(0)
+    signer.update(b"parent")
+    here, there = signer.finish(encoding="raw"), os.read(receiving, 64)
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(receiving)
+    os.close(sending)
+    KEY.public_key().verify(here, b"parent", encoding="raw")
+    KEY.public_key().verify(there, b"child", encoding="raw")
+    assert_unrelated([nonce_of(here), nonce_of(there)])
 
 
 def test_a_failing_source_gives_an_error_and_no_signature() -> None:

@@ -14,9 +14,11 @@ use crate::error::Error;
 use hash_drbg::{HashDrbg, MAX_OUTPUT};
 use health::{HealthTests, START_UP_SAMPLES};
 
-pub mod arch;
+mod arch;
 pub mod hash_drbg;
 pub mod health;
+
+pub use arch::unix::process_mark;
 
 /// Most calls between two seeds (level 2 of GM/T 0105-2021).
 pub const RESEED_CALLS: u64 = 1 << 10;
@@ -106,7 +108,7 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
         let (entropy, nonce) = seed.split_at(32);
         let drbg = HashDrbg::instantiate(entropy, nonce, &stamp(&mut clock)?);
         let seeded_at = clock.elapsed_nanoseconds()?;
-        let process = arch::unix::process_mark();
+        let process = process_mark();
         Ok(Self { source, clock, health, drbg, seeded_at, process, failure: None })
     }
 
@@ -142,7 +144,7 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
     fn take_seed(&mut self) -> Result<(), Error> {
         let mut entropy = Zeroizing::new([0; 32]);
         take(&mut self.source, &mut self.health, &mut entropy[..])?;
-        self.process = arch::unix::process_mark();
+        self.process = process_mark();
         let mut additional = stamp(&mut self.clock)?.to_vec();
         additional.extend(self.process.0.to_be_bytes());
         self.drbg.reseed(&entropy[..], &additional);
@@ -172,7 +174,7 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
         let age = self.clock.elapsed_nanoseconds()?.saturating_sub(self.seeded_at);
         Ok(self.drbg.calls() >= RESEED_CALLS
             || age >= RESEED_NANOSECONDS
-            || self.process != arch::unix::process_mark())
+            || self.process != process_mark())
     }
 }
 

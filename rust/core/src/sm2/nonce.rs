@@ -34,7 +34,6 @@ pub fn random_scalar(purpose: Purpose, randomness: &mut impl Randomness) -> Resu
 /// The nonces of one signature, one after the other.
 pub struct HedgedNonces {
     noise: Zeroizing<[u8; 32]>,
-    stamp: [u8; STAMP_LENGTH],
     /// The private key, padded to the block of the hash, then the digest, the stamp and the attempt.
     input: Zeroizing<[u8; INPUT_LENGTH]>,
     attempts: u8,
@@ -65,7 +64,7 @@ impl HedgedNonces {
         }
         input[96..96 + STAMP_LENGTH].copy_from_slice(&stamp);
         input[INPUT_LENGTH - 2] = u8::from(digest.is_some());
-        Ok(Self { noise, stamp, input, attempts: 0 })
+        Ok(Self { noise, input, attempts: 0 })
     }
 
     /// The next nonce.
@@ -82,12 +81,6 @@ impl HedgedNonces {
             }
         }
         Err(BROKEN)
-    }
-}
-
-impl Drop for HedgedNonces {
-    fn drop(&mut self) {
-        self.stamp.zeroize();
     }
 }
 

@@ -9,7 +9,7 @@ use super::key::{PrivateKey, PublicKey};
 use super::multiply;
 use super::nonce::HedgedNonces;
 use super::scalar::Scalar;
-use crate::drbg::{Randomness, System};
+use crate::drbg::{Randomness, System, process_mark};
 use crate::error::Error;
 use crate::sm3::Sm3;
 
@@ -111,6 +111,7 @@ pub struct Signer {
     key: PrivateKey,
     hash: Sm3,
     commitment: Commitment,
+    process: (u32, u64),
 }
 
 impl Signer {
@@ -125,7 +126,7 @@ impl Signer {
         let mut nonces = HedgedNonces::new(key.scalar(), None, &mut System)?;
         let commitment = Commitment::new(nonces.next_nonce()?)?;
         key.inverse();
-        Ok(Self { key: key.clone(), hash, commitment })
+        Ok(Self { key: key.clone(), hash, commitment, process: process_mark() })
     }
 
     /// Takes a piece of the message.
@@ -133,16 +134,17 @@ impl Signer {
         self.hash.update(data);
     }
 
-    /// The signature; each signer gives one only.
+    /// The signature; each signer gives one only. After a fork, parent and child would share the
+    /// nonce: a signer that finds itself in another process takes a new one.
     ///
     /// # Errors
     /// [`Error::RandomnessFailure`] if another nonce is needed and none is to be had.
     pub fn finish(self) -> Result<Signature, Error> {
         let e = self.hash.finalize();
-        match self.key.answer(&self.commitment, &e) {
-            Some(signature) => Ok(signature),
-            None => self.key.sign_digest(&e),
-        }
+        let prepared = (self.process == process_mark())
+            .then(|| self.key.answer(&self.commitment, &e))
+            .flatten();
+        prepared.map_or_else(|| self.key.sign_digest(&e), Ok)
     }
 }
 
