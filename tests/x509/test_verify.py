@@ -29,10 +29,12 @@ from meterseal.x509 import (
     Limits,
     Name,
     Purpose,
+    SubjectAltName,
     TrustStore,
     VerifiedChain,
     verify_chain,
 )
+from meterseal.x509.extensions import NameConstraints
 from meterseal.x509.spki import SM2_WITH_SM3, AlgorithmIdentifier
 from support import pki
 from support.pki import NOW, entity, intermediate, root, server
@@ -73,6 +75,9 @@ def directory(text: str) -> GeneralName:
 
 
 UNKNOWN_EXTENSION = Extension("1.2.3.4", critical=True, value=b"\x05\x00")
+CRITICAL_NAME = Extension(
+    oids.SUBJECT_ALT_NAME, critical=True, value=SubjectAltName((dns("meter.example.com"),)).encode()
+)
 EXPLICIT_CURVE = der.sequence(der.integer(1), der.sequence())
 ROOT = root()
 
@@ -273,6 +278,11 @@ TABLE = [
     ),
     rooted("permitted names", permitted=(dns("example.com"), network(b"\xc0\0\2\0\xff\xff\xff\0"),
            network(bytes(32)))),
+    rooted("a permitted e-mail address",
+           leaf_changes={"names": ("DNS:meter.example.com", "email:a@EXAMPLE.com")},
+           permitted=(GeneralName(GeneralNameKind.EMAIL, "example.com"),)),
+    leaf("a critical alternative name instead of a subject", subject=Name(), names=(),
+         extra=(CRITICAL_NAME,)),
     rooted("a permitted directory", permitted=(directory("/C=CN/O=grid"),)),
     # Refused: the leaf by itself.
     leaf("not yet valid", Reason.NOT_YET_VALID, first=NOW + SECOND),
@@ -311,6 +321,15 @@ TABLE = [
     leaf("explicit curve parameters", Reason.UNSUPPORTED_KEY, spki=spki_with(EXPLICIT_CURVE)),
     leaf("the point at infinity", Reason.UNSUPPORTED_KEY,
          spki=spki_with(curve(oids.SM2_CURVE), b"\0")),
+    leaf("an empty subject and no critical name", Reason.MALFORMED, subject=Name()),
+    leaf("a critical key identifier", Reason.MALFORMED, identifiers=False,
+         extra=(Extension(oids.SUBJECT_KEY_IDENTIFIER, critical=True, value=b"\x04\x01x"),)),
+    leaf("name constraints of a leaf", Reason.MALFORMED, permitted=(dns("example.com"),)),
+    leaf("a leaf that may sign certificates", Reason.WRONG_KEY_USAGE,
+         usage=KeyUsage.DIGITAL_SIGNATURE | KeyUsage.KEY_CERT_SIGN),
+    rooted("name constraints that are not critical", Reason.MALFORMED,
+           extra=(Extension(oids.NAME_CONSTRAINTS, critical=False,
+                            value=NameConstraints((dns("example.com"),)).encode()),)),
     Case("a CA as leaf", ca_as_leaf, Reason.WRONG_KEY_USAGE),
     # Refused: names.
     leaf("another name", Reason.WRONG_NAME, server_name="other.example.com"),
@@ -374,6 +393,18 @@ TABLE = [
     rooted("a common name that is excluded", Reason.NAME_CONSTRAINT,
            leaf_changes={"names": (), "subject": pki.name("meter.example.com")},
            options={"common_name_fallback": True}, excluded=(dns("example.com"),)),
+    rooted("an e-mail address not permitted", Reason.NAME_CONSTRAINT,
+           leaf_changes={"names": ("DNS:meter.example.com", "email:a@example.com")},
+           permitted=(GeneralName(GeneralNameKind.EMAIL, "b@example.com"),)),
+    rooted("an e-mail address below an excluded domain", Reason.NAME_CONSTRAINT,
+           leaf_changes={"names": ("DNS:meter.example.com", "email:a@x.example.com")},
+           excluded=(GeneralName(GeneralNameKind.EMAIL, ".example.com"),)),
+    rooted("an e-mail address that is none", Reason.NAME_CONSTRAINT,
+           leaf_changes={"names": ("DNS:meter.example.com", "email:a@b@example.com")},
+           excluded=(GeneralName(GeneralNameKind.EMAIL, "example.org"),)),
+    rooted("an e-mail address in the subject", Reason.NAME_CONSTRAINT,
+           leaf_changes={"subject": Name.parse("CN=x,emailAddress=a@example.com")},
+           excluded=(GeneralName(GeneralNameKind.EMAIL, "example.com"),)),
     rooted("a kind of name that we cannot constrain", Reason.NAME_CONSTRAINT,
            leaf_changes={"names": ("DNS:meter.example.com", "URI:https://example.com/")},
            excluded=(GeneralName(GeneralNameKind.URI, "example.org"),)),

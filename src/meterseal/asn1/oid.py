@@ -49,7 +49,9 @@ SUBJECT_ALT_NAME = "2.5.29.17"
 BASIC_CONSTRAINTS = "2.5.29.19"
 NAME_CONSTRAINTS = "2.5.29.30"
 AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
+INHIBIT_ANY_POLICY = "2.5.29.54"
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 # Purposes of extended key usage.
@@ -105,6 +107,8 @@ NAMES: dict[str, str] = {
     EXTENDED_KEY_USAGE: "X509v3 Extended Key Usage",
     "2.5.29.31": "X509v3 CRL Distribution Points",
     "2.5.29.32": "X509v3 Certificate Policies",
+    POLICY_CONSTRAINTS: "X509v3 Policy Constraints",
+    INHIBIT_ANY_POLICY: "X509v3 Inhibit Any Policy",
     "1.3.6.1.5.5.7.1.1": "Authority Information Access",
     EXTENSION_REQUEST: "Requested Extensions",
     ANY_EXTENDED_KEY_USAGE: "Any Extended Key Usage",

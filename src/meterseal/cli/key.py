@@ -75,7 +75,10 @@ FormatOption = Annotated[
 EncryptOption = Annotated[bool, typer.Option("--encrypt", help="Encrypt with a password.")]
 CipherOption = Annotated[Cipher, typer.Option("--cipher", help="Cipher of an encrypted key.")]
 PrfOption = Annotated[
-    Prf, typer.Option("--prf", help="GmSSL reads hmac-sm3, OpenSSL reads hmac-sm3-openssl.")
+    Prf,
+    typer.Option(
+        "--prf", help="GmSSL reads hmac-sm3, OpenSSL 4 hmac-sm3-openssl, all others hmac-sha256."
+    ),
 ]
 IterationsOption = Annotated[int, typer.Option("--iterations", help="Rounds of PBKDF2.")]
 

@@ -1,6 +1,7 @@
-"""Name constraints (RFC 5280, 4.2.1.10 and 6.1.3) for host names, addresses and directory names.
+"""Name constraints (RFC 5280, 4.2.1.10 and 6.1.3).
 
-A constraint of another kind refuses every certificate that has a name of that kind.
+They are applied to host names, addresses, e-mail addresses and directory names. A constraint of
+another kind refuses every certificate that has a name of that kind.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ def _require_name(
 def _malformed(name: GeneralName, bases: Sequence[GeneralName]) -> str | None:
     if name.kind in {GeneralNameKind.IP, GeneralNameKind.DIRECTORY}:
         return None
+    if name.kind is GeneralNameKind.EMAIL:
+        mailboxes = [name, *(base for base in bases if "@" in str(base.value))]
+        wrong = [mailbox for mailbox in mailboxes if not _is_mailbox(str(mailbox.value))]
+        return f"{wrong[0]} is no e-mail address" if wrong else None
     if name.kind is not GeneralNameKind.DNS:
         return f"constraints on {name.kind.name.lower()} names are not supported"
     if dns_labels(str(name.value)) is None:
@@ -108,11 +113,36 @@ def _covers(base: GeneralName, name: GeneralName, *, excluding: bool = False) ->
             isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
             and name.value in base.value
         )
-    if base.value == "":
+    if base.kind is GeneralNameKind.EMAIL:
+        return _covers_mailbox(str(base.value), str(name.value))
+    return _covers_host(str(base.value), str(name.value), excluding=excluding)
+
+
+def _covers_host(base: str, host: str, *, excluding: bool) -> bool:
+    if not base:
         return True
-    subtree, labels = dns_labels(str(base.value)), dns_labels(str(name.value))
+    subtree, labels = dns_labels(base), dns_labels(host)
     if subtree is None or labels is None:
         return excluding
     if labels[-len(subtree) :] == subtree:
         return True
     return excluding and labels[0] == "*" and labels[1:] == subtree[1:]
+
+
+def _is_mailbox(text: str) -> bool:
+    local, at, host = text.rpartition("@")
+    return bool(local and at and "@" not in local and dns_labels(host))
+
+
+def _covers_mailbox(base: str, mailbox: str) -> bool:
+    """Whether this is the mailbox, one of the host, or one of those below `.domain`."""
+    if not base:
+        return True
+    local, _, host = mailbox.rpartition("@")
+    host = host.lower()
+    if "@" in base:
+        base_local, _, base_host = base.rpartition("@")
+        return local == base_local and host == base_host.lower()
+    if base.startswith("."):
+        return host.endswith(base.lower())
+    return host == base.lower()

@@ -23,8 +23,8 @@ from meterseal.errors import (
     InvalidSignature,
     RejectionReason,
 )
-from meterseal.x509.certificate import VERSION_3
-from meterseal.x509.extensions import DECODERS, KeyUsage
+from meterseal.x509.extensions import KeyUsage
+from meterseal.x509.form import require_form
 from meterseal.x509.name_constraints import require_name_constraints
 from meterseal.x509.server_name import require_server_name
 from meterseal.x509.signature import SM2_SCHEME
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyRole", "Limits", "Purpose", "VerifiedChain", "verify_chain"]
 
-_MAX_SERIAL_BITS = 159
 _SEAL = object()
 
 
@@ -227,7 +226,7 @@ class _Search:
         if certificate.not_after < self.at:
             detail = f"it was valid until {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
             raise _rejected(RejectionReason.EXPIRED, detail, certificate)
-        _require_form(certificate)
+        require_form(certificate)
         try:
             self.scheme.require_key(certificate.spki)
             if not anchor:
@@ -282,23 +281,6 @@ class _Search:
             self.failure, self.failure_depth = error, depth
 
 
-def _require_form(certificate: Certificate) -> None:
-    """Raise unless serial number, issuer and extensions are as RFC 5280, 4.1 and 4.2 want them."""
-    if certificate.version != VERSION_3:
-        detail = f"it is of version {certificate.version}; expected {VERSION_3}"
-        raise _rejected(RejectionReason.MALFORMED, detail, certificate)
-    serial = certificate.serial_number
-    if serial <= 0 or serial.bit_length() > _MAX_SERIAL_BITS:
-        detail = "its serial number is not a positive number of at most 20 bytes"
-        raise _rejected(RejectionReason.MALFORMED, detail, certificate)
-    if not certificate.issuer.rdns:
-        raise _rejected(RejectionReason.MALFORMED, "its issuer is empty", certificate)
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in DECODERS:
-            detail = oids.name_of(extension.oid)
-            raise _rejected(RejectionReason.UNKNOWN_CRITICAL_EXTENSION, detail, certificate)
-
-
 def _require_one_algorithm(certificate: Certificate) -> None:
     if certificate.tbs_algorithm != certificate.signature_algorithm:
         detail = "the algorithms inside and outside of the signed part differ"
@@ -315,6 +297,9 @@ def _require_end_entity(
         detail = "the certificate of a CA stands as end entity"
         raise _rejected(RejectionReason.WRONG_KEY_USAGE, detail, leaf)
     usage = leaf.key_usage
+    if usage is not None and KeyUsage.KEY_CERT_SIGN in usage and not trusted:
+        detail = "its key may sign certificates, though it is not that of a CA"
+        raise _rejected(RejectionReason.WRONG_KEY_USAGE, detail, leaf)
     if usage is not None and not usage & role.value:
         detail = f"its key may not be used for {role.name.lower()}"
         raise _rejected(RejectionReason.WRONG_KEY_USAGE, detail, leaf)
