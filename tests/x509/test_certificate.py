@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from meterseal.asn1 import der
 from meterseal.crypto import sm3
-from meterseal.errors import InvalidKey, MalformedData
+from meterseal.errors import InvalidKey, MalformedData, UsageError
 from meterseal.x509 import (
     BasicConstraints,
     Certificate,
@@ -307,3 +308,56 @@ def test_refuses_versions_that_do_not_fit(version: str) -> None:
     old = bytes.fromhex("a003020102")
     with pytest.raises(MalformedData, match="version"):
         Certificate.decode(swap(SERVER.certificate, old, bytes.fromhex(version)))
+
+
+def test_prints_what_peers_never_write() -> None:
+    """Negative serial numbers, unknown values of names, keys and issuers in other forms."""
+    authority = AuthorityKeyIdentifier(
+        None, (GeneralName(GeneralNameKind.DIRECTORY, Name.parse("CN=ca")),), 0xAB
+    )
+    other = SubjectAltName((GeneralName(GeneralNameKind.OTHER, der.explicit(0, der.null())),))
+    text = pki.entity(
+        "x",
+        serial=-(1 << 70),
+        identifiers=False,
+        extra=(pki.extension(authority), pki.extension(other)),
+        spki=der.sequence(der.sequence(der.object_identifier("1.2.3")), der.bit_string(b"x")),
+    ).certificate.to_text()
+    for line in (
+        "            (Negative) 40:00:00:00:00:00:00:00:00",
+        "            Public Key Algorithm: 1.2.3",
+        "                Unable to use the public key: expected an SM2 key, found 1.2.3",
+        "                DirName:CN = ca",
+        "                serial:AB",
+        "                other:<4 bytes>",
+    ):
+        assert line in text.splitlines(), text
+    bare = pki.entity("x", identifiers=False).certificate
+    assert "extensions" not in bare.to_text()
+
+
+@pytest.mark.parametrize("value", ["3000", "3002a000", "3004a0023000"])
+def test_refuses_name_constraints_that_constrain_nothing(value: str) -> None:
+    with pytest.raises(MalformedData):
+        NameConstraints.decode(bytes.fromhex(value))
+
+
+def test_unique_identifiers_belong_to_version_2() -> None:
+    """covers: RFC 5280, 4.1.2.8"""
+
+    def with_identifier(version: int) -> bytes:
+        certificate = pki.entity("x", version=version).certificate
+        body = der.Reader(certificate.tbs).element().contents
+        tbs = der.sequence(body, der.implicit(1, b"\0x"))
+        signature = der.bit_string(certificate.signature)
+        return der.sequence(tbs, certificate.signature_algorithm.encode(), signature)
+
+    assert Certificate.decode(with_identifier(2)).version == 2
+    with pytest.raises(MalformedData, match="version 1 has unique identifiers"):
+        Certificate.decode(with_identifier(1))
+
+
+def test_names_the_package_that_conversion_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.x509", None)
+    with pytest.raises(UsageError, match=r"meterseal\[cryptography\]"):
+        SERVER.certificate.to_cryptography()

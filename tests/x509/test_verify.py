@@ -278,6 +278,10 @@ TABLE = [
     ),
     rooted("permitted names", permitted=(dns("example.com"), network(b"\xc0\0\2\0\xff\xff\xff\0"),
            network(bytes(32)))),
+    rooted("every host permitted, another mailbox excluded",
+           leaf_changes={"names": ("DNS:meter.example.com", "email:a@example.com")},
+           permitted=(dns(""), GeneralName(GeneralNameKind.EMAIL, "")),
+           excluded=(GeneralName(GeneralNameKind.EMAIL, "b@example.com"),)),
     rooted("a permitted e-mail address",
            leaf_changes={"names": ("DNS:meter.example.com", "email:a@EXAMPLE.com")},
            permitted=(GeneralName(GeneralNameKind.EMAIL, "example.com"),)),
@@ -321,6 +325,8 @@ TABLE = [
     leaf("explicit curve parameters", Reason.UNSUPPORTED_KEY, spki=spki_with(EXPLICIT_CURVE)),
     leaf("the point at infinity", Reason.UNSUPPORTED_KEY,
          spki=spki_with(curve(oids.SM2_CURVE), b"\0")),
+    leaf("many names, none of them right", Reason.WRONG_NAME,
+         names=tuple(f"DNS:meter-{number}.example.com" for number in range(40))),
     leaf("an empty subject and no critical name", Reason.MALFORMED, subject=Name()),
     leaf("a critical key identifier", Reason.MALFORMED, identifiers=False,
          extra=(Extension(oids.SUBJECT_KEY_IDENTIFIER, critical=True, value=b"\x04\x01x"),)),
@@ -399,6 +405,12 @@ TABLE = [
     rooted("an e-mail address below an excluded domain", Reason.NAME_CONSTRAINT,
            leaf_changes={"names": ("DNS:meter.example.com", "email:a@x.example.com")},
            excluded=(GeneralName(GeneralNameKind.EMAIL, ".example.com"),)),
+    rooted("every host excluded", Reason.NAME_CONSTRAINT, excluded=(dns(""),)),
+    rooted("a constraint that is no host name", Reason.NAME_CONSTRAINT,
+           permitted=(dns(".example.com"),)),
+    rooted("a constrained name that is no host name", Reason.NAME_CONSTRAINT,
+           leaf_changes={"names": ("DNS:meter.example.com", "DNS:a..b")},
+           permitted=(dns("example.com"),)),
     rooted("an e-mail address that is none", Reason.NAME_CONSTRAINT,
            leaf_changes={"names": ("DNS:meter.example.com", "email:a@b@example.com")},
            excluded=(GeneralName(GeneralNameKind.EMAIL, "example.org"),)),
@@ -426,6 +438,42 @@ def test_accepts_or_refuses_for_the_expected_reason(case: Case) -> None:
     with pytest.raises(CertificateRejected) as caught:
         verify_chain(presented, TrustStore(anchors), **options)
     assert caught.value.reason is case.reason, caught.value
+
+
+def test_self_issued_intermediates_are_exempt_from_constraints_and_path_length() -> None:
+    """covers: RFC 5280, 6.1.4
+
+    A CA renews its key: the link between old and new key bears its own, excluded name.
+    """
+    old = root("ca", excluded=(directory("/C=CN/O=Grid/CN=ca"),), path_length=0)
+    link = intermediate("new", old, subject=old.certificate.subject)
+    end = server(link)
+    verified = verify_chain(
+        [end.certificate, link.certificate],
+        TrustStore([old.certificate]),
+        at=NOW,
+        purpose=Purpose.SERVER,
+    )
+    assert len(verified.chain) == 3
+    assert repr(verified).startswith("<VerifiedChain C = CN, O = Grid, CN = server <- ")
+
+
+def test_a_trust_store_lists_each_anchor_once() -> None:
+    store = TrustStore([ROOT.certificate, ROOT.certificate])
+    assert list(store) == [ROOT.certificate]
+    assert len(store) == 1
+
+
+def test_refuses_an_empty_issuer() -> None:
+    anonymous = root(subject=Name())
+    with pytest.raises(CertificateRejected, match="its issuer is empty") as caught:
+        verify_chain(
+            [server(anonymous).certificate],
+            TrustStore([anonymous.certificate]),
+            at=NOW,
+            purpose=Purpose.SERVER,
+        )
+    assert caught.value.reason is Reason.MALFORMED
 
 
 def test_gives_the_chain_from_leaf_to_anchor() -> None:
