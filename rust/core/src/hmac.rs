@@ -45,6 +45,15 @@ impl HmacSm3 {
         outer.finalize()
     }
 
+    /// The MAC after `data[..length]`; the work depends on `least` and on the length of `data`
+    /// alone.
+    #[must_use]
+    pub(crate) fn finalize_hiding_length(self, data: &[u8], length: usize, least: usize) -> Digest {
+        let Self { inner, mut outer } = self;
+        outer.update(&inner.finalize_hiding_length(data, length, least));
+        outer.finalize()
+    }
+
     /// Compares the whole MAC in constant time.
     ///
     /// # Errors

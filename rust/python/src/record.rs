@@ -1,7 +1,7 @@
 //! Secrets and records of the protocols shaped like TLS 1.2.
 
-use meterseal_core::record::classic;
 use meterseal_core::record::classic::{DEFAULT_RECORD_LIMIT, Limits, MAX_FRAGMENT};
+use meterseal_core::record::{cbc, classic};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -108,6 +108,25 @@ impl MasterSecret {
         Ok((GcmSealer(sealer), GcmOpener(opener)))
     }
 
+    /// As `gcm_protection`, for SM4-CBC with HMAC-SM3, MAC first (RFC 5246, 6.2.3.2).
+    fn cbc_protection(
+        &self,
+        client_random: Buffer,
+        server_random: Buffer,
+        version: u16,
+        is_client: bool,
+    ) -> PyResult<(CbcSealer, CbcOpener)> {
+        let (client, server) = self.0.cbc_protection(
+            fixed("client_random", &client_random)?,
+            fixed("server_random", &server_random)?,
+        );
+        let (own, peer) = if is_client { (client, server) } else { (server, client) };
+        Ok((
+            CbcSealer(cbc::CbcSealer::new(own, version)),
+            CbcOpener(cbc::CbcOpener::new(peer, version)),
+        ))
+    }
+
     fn __reduce__(&self) -> PyResult<()> {
         Err(not_pickled())
     }
@@ -174,9 +193,68 @@ impl GcmOpener {
     }
 }
 
+/// Makes protected records. Made by `MasterSecret.cbc_protection`.
+#[pyclass(module = "meterseal.crypto.record")]
+pub struct CbcSealer(cbc::CbcSealer);
+
+#[pymethods]
+impl CbcSealer {
+    /// Returns the data as whole records, joined: as many as it needs, one if it is empty.
+    ///
+    /// Raises KeyExhausted, and seals nothing, if the records would be more than the key may seal.
+    fn seal<'py>(
+        &mut self,
+        py: Python<'py>,
+        content_type: u8,
+        data: Buffer,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let sealed = detached(py, data.len(), || self.0.seal(content_type, &data));
+        Ok(PyBytes::new(py, &sealed.map_err(raise)?))
+    }
+
+    /// The sequence number of the next record.
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.0.sequence()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled())
+    }
+}
+
+/// Opens protected records in constant time. Made by `MasterSecret.cbc_protection`.
+#[pyclass(module = "meterseal.crypto.record")]
+pub struct CbcOpener(cbc::CbcOpener);
+
+#[pymethods]
+impl CbcOpener {
+    /// Returns the plaintext of one whole record, given with its header.
+    ///
+    /// Raises InvalidTag for a record that is not what the peer sealed next, whatever is wrong with
+    /// it, UsageError for an authentic plaintext of more than 16384 bytes. After any of these
+    /// nothing more opens.
+    fn open<'py>(&mut self, py: Python<'py>, record: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+        let opened = detached(py, record.len(), || self.0.open(&record));
+        Ok(PyBytes::new(py, &opened.map_err(raise)?))
+    }
+
+    /// The sequence number of the next record.
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.0.sequence()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled())
+    }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<MasterSecret>()?;
     module.add_class::<GcmSealer>()?;
     module.add_class::<GcmOpener>()?;
+    module.add_class::<CbcSealer>()?;
+    module.add_class::<CbcOpener>()?;
     Ok(())
 }

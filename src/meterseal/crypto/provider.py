@@ -69,6 +69,12 @@ class MasterSecret(Protocol):
         """Return the twelve bytes of a Finished (RFC 5246, 7.4.9)."""
         ...
 
+    def cbc_protection(
+        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
+    ) -> tuple[Sealer, Opener]:
+        """As `gcm_protection`, for MAC-then-encrypt (RFC 5246, 6.2.3.2)."""
+        ...
+
     def gcm_protection(
         self, client_random: bytes, server_random: bytes, version: int, is_client: bool
     ) -> tuple[Sealer, Opener]:

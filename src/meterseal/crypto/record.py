@@ -6,6 +6,6 @@ Keys, nonces and sequence numbers stay inside these objects; what goes in and ou
     sealer, opener = master.gcm_protection(client_random, server_random, 0x0303, is_client=True)
 """
 
-from meterseal._core import GcmOpener, GcmSealer, MasterSecret
+from meterseal._core import CbcOpener, CbcSealer, GcmOpener, GcmSealer, MasterSecret
 
-__all__ = ["GcmOpener", "GcmSealer", "MasterSecret"]
+__all__ = ["CbcOpener", "CbcSealer", "GcmOpener", "GcmSealer", "MasterSecret"]

@@ -46,5 +46,7 @@ SUITES: Final[dict[int, CipherSuite]] = {
         ),
         _tlcp(CipherSuiteCode.ECDHE_SM4_GCM_SM3, Agreement.TLCP_ECDHE, "sm4-gcm"),
         _tlcp(CipherSuiteCode.ECC_SM4_GCM_SM3, Agreement.TLCP_ECC, "sm4-gcm"),
+        _tlcp(CipherSuiteCode.ECDHE_SM4_CBC_SM3, Agreement.TLCP_ECDHE, "sm4-cbc-sm3"),
+        _tlcp(CipherSuiteCode.ECC_SM4_CBC_SM3, Agreement.TLCP_ECC, "sm4-cbc-sm3"),
     )
 }

@@ -1,3 +1,4 @@
 //! Protection of records: keys, IVs and sequence numbers never leave these modules.
 
+pub mod cbc;
 pub mod classic;

@@ -1,6 +1,7 @@
 //! SM3, the cryptographic hash of GB/T 32905-2016.
 
 mod arch;
+mod hidden;
 mod portable;
 
 use zeroize::Zeroize;
@@ -57,11 +58,7 @@ impl Sm3 {
     #[must_use]
     pub fn finalize(mut self) -> Digest {
         self.pad();
-        let mut digest = [0; DIGEST_SIZE];
-        for (bytes, word) in digest.chunks_exact_mut(4).zip(self.state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        digest
+        to_bytes(self.state)
     }
 
     /// The digest of one message.
@@ -83,6 +80,14 @@ impl Sm3 {
         arch::compress(&mut self.state, &tail[..end]);
         tail.zeroize();
     }
+}
+
+fn to_bytes(state: [u32; 8]) -> Digest {
+    let mut digest = [0; DIGEST_SIZE];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 impl Default for Sm3 {

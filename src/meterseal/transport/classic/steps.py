@@ -53,9 +53,13 @@ def derive_protection(
     master_secret: MasterSecret, choice: Choice, randoms: Randoms, *, is_client: bool
 ) -> tuple[Sealer, Opener]:
     """Derive our record keys."""
-    return master_secret.gcm_protection(
-        randoms.client, randoms.server, choice.suite.version, is_client
+    suite = choice.suite
+    derive = (
+        master_secret.gcm_protection
+        if suite.protection == "sm4-gcm"
+        else master_secret.cbc_protection
     )
+    return derive(randoms.client, randoms.server, suite.version, is_client)
 
 
 def log_keys(

@@ -1,0 +1,350 @@
+//! Records of the CBC suites: SM4-CBC over data, HMAC-SM3 and padding (RFC 5246, 6.2.3.2;
+//! GB/T 38636-2020, 6.3.3.4).
+//!
+//! MAC-then-encrypt invites attacks by time: whether the padding was right, and how much of it
+//! there was, must not show. Opening therefore does the same work for every content of a record of
+//! the same length, and has one answer for all that is wrong.
+
+use core::hint::black_box;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::classic::{DEFAULT_RECORD_LIMIT, HEADER_SIZE, MAX_FRAGMENT, MasterSecret, RANDOM_SIZE};
+use crate::ct;
+use crate::drbg::{Purpose, System};
+use crate::error::Error;
+use crate::hmac::HmacSm3;
+use crate::sm3::DIGEST_SIZE;
+use crate::sm4::{self, BLOCK_SIZE, KEY_SIZE, cbc};
+
+const MAC_SIZE: usize = DIGEST_SIZE;
+/// Most bytes of padding, its length byte left out.
+const MAX_PADDING: usize = 255;
+/// Fewest bytes behind the IV: MAC and one byte of padding, in whole blocks.
+const LEAST_BODY: usize = (MAC_SIZE + 1).next_multiple_of(BLOCK_SIZE);
+
+/// What protects one direction. Wiped when dropped.
+#[derive(Clone)]
+pub struct CbcProtection {
+    key: sm4::Key,
+    mac: HmacSm3,
+}
+
+impl MasterSecret {
+    /// The protection of what the client writes and of what the server writes (RFC 5246, 6.3).
+    #[must_use]
+    pub fn cbc_protection(
+        &self,
+        client_random: &[u8; RANDOM_SIZE],
+        server_random: &[u8; RANDOM_SIZE],
+    ) -> (CbcProtection, CbcProtection) {
+        let mut block = Zeroizing::new([0; 2 * (MAC_SIZE + KEY_SIZE)]);
+        self.prf(b"key expansion", &[&server_random[..], client_random].concat(), &mut block[..]);
+        // client_write_MAC_key, server_write_MAC_key, client_write_key, server_write_key
+        let (macs, keys) = block.split_at(2 * MAC_SIZE);
+        let (macs, keys) = (macs.as_chunks::<MAC_SIZE>().0, keys.as_chunks::<KEY_SIZE>().0);
+        let protection =
+            |i: usize| CbcProtection { key: sm4::Key::new(&keys[i]), mac: HmacSm3::new(&macs[i]) };
+        (protection(0), protection(1))
+    }
+}
+
+/// Makes protected records.
+pub struct CbcSealer {
+    protection: CbcProtection,
+    version: [u8; 2],
+    sequence: u64,
+}
+
+impl CbcSealer {
+    /// Starts at sequence number 0; `version` stands in every header.
+    #[must_use]
+    pub fn new(protection: CbcProtection, version: u16) -> Self {
+        Self { protection, version: version.to_be_bytes(), sequence: 0 }
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Seals the data into as many records as it needs, one if it is empty.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`] if the key may not seal so many more records,
+    /// [`Error::RandomnessFailure`] if there is no IV to be had.
+    pub fn seal(&mut self, content_type: u8, data: &[u8]) -> Result<Vec<u8>, Error> {
+        let count = data.len().div_ceil(MAX_FRAGMENT).max(1);
+        if self.sequence + count as u64 > DEFAULT_RECORD_LIMIT {
+            return Err(Error::Exhausted);
+        }
+        let mut out = Vec::with_capacity(data.len() + count * (HEADER_SIZE + 5 * BLOCK_SIZE));
+        for index in 0..count {
+            let start = index * MAX_FRAGMENT;
+            let end = data.len().min(start + MAX_FRAGMENT);
+            self.seal_record(content_type, &data[start..end], &mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn seal_record(
+        &mut self,
+        content_type: u8,
+        fragment: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let mut iv = [0; BLOCK_SIZE];
+        System::fill_with(Purpose::General, b"record IV", &mut iv)?;
+        let header = mac_header(self.sequence, content_type, self.version, fragment.len());
+        let mut mac = self.protection.mac.clone();
+        mac.update(&header);
+        mac.update(fragment);
+        let mut plain = Zeroizing::new(Vec::with_capacity(fragment.len() + 4 * BLOCK_SIZE));
+        plain.extend_from_slice(fragment);
+        plain.extend_from_slice(&mac.finalize());
+        let padding = BLOCK_SIZE - 1 - plain.len() % BLOCK_SIZE;
+        plain.extend(core::iter::repeat_n(padding as u8, padding + 1));
+        let length = (BLOCK_SIZE + plain.len()) as u16;
+        out.push(content_type);
+        out.extend_from_slice(&self.version);
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&iv);
+        out.extend_from_slice(&cbc::encrypt(self.protection.key.clone(), &iv, &plain, false)?);
+        self.sequence += 1;
+        Ok(())
+    }
+}
+
+/// Opens protected records.
+pub struct CbcOpener {
+    protection: CbcProtection,
+    version: [u8; 2],
+    sequence: u64,
+    dead: bool,
+}
+
+impl CbcOpener {
+    /// Starts at sequence number 0; every header must have `version`.
+    #[must_use]
+    pub fn new(protection: CbcProtection, version: u16) -> Self {
+        Self { protection, version: version.to_be_bytes(), sequence: 0, dead: false }
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Opens one whole record, with its header. After any error the opener opens nothing more.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTag`] if the record is not what the peer sealed; [`Error::InvalidInput`] if
+    /// an authentic plaintext is longer than allowed; [`Error::Exhausted`].
+    pub fn open(&mut self, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if self.dead {
+            return Err(Error::InvalidTag);
+        }
+        let result = self.open_record(record);
+        self.dead = result.is_err();
+        result
+    }
+
+    fn open_record(&mut self, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let next = self.sequence.checked_add(1).ok_or(Error::Exhausted)?;
+        let (header, body) = record.split_at_checked(HEADER_SIZE).ok_or(Error::InvalidTag)?;
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let (iv, ciphertext) = body.split_first_chunk().ok_or(Error::InvalidTag)?;
+        let whole = ciphertext.len() >= LEAST_BODY && ciphertext.len() % BLOCK_SIZE == 0;
+        if header[1..3] != self.version || length != body.len() || !whole {
+            return Err(Error::InvalidTag);
+        }
+        let key = self.protection.key.clone();
+        let mut plain = cbc::decrypt(key, iv, ciphertext, false)?;
+        let (padding, padding_good) = padding_length(&plain);
+        let fragment = plain.len() - MAC_SIZE - 1 - padding;
+        let mac_header = mac_header(self.sequence, header[0], self.version, fragment);
+        let mut expected = self.mac_hiding_length(&mac_header, &plain, fragment);
+        let mut received = mac_at(&plain, fragment);
+        let differs = expected.iter().zip(received).fold(0, |all, (a, b)| all | (a ^ b));
+        expected.zeroize();
+        received.zeroize();
+        // One decision, after all the work. From here on the length is as public as the record.
+        if padding_good & ct::mask_if_zero(u64::from(differs)) == 0 {
+            return Err(Error::InvalidTag);
+        }
+        if fragment > MAX_FRAGMENT {
+            return Err(Error::InvalidInput("a record longer than its limit"));
+        }
+        plain.truncate(fragment);
+        self.sequence = next;
+        Ok(plain)
+    }
+
+    fn mac_hiding_length(
+        &self,
+        header: &[u8; 13],
+        plain: &[u8],
+        fragment: usize,
+    ) -> [u8; MAC_SIZE] {
+        let most = plain.len() - MAC_SIZE - 1;
+        let mut mac = self.protection.mac.clone();
+        mac.update(header);
+        mac.finalize_hiding_length(&plain[..most], fragment, most.saturating_sub(MAX_PADDING))
+    }
+}
+
+/// The length of the padding, and all ones if it is right; 0 and zeros if it is not.
+fn padding_length(plain: &[u8]) -> (usize, u64) {
+    let last = black_box(u64::from(plain[plain.len() - 1]));
+    let room = (plain.len() - MAC_SIZE - 1) as u64;
+    // Bit 63 of a difference of small numbers is its sign.
+    let mut wrong = room.wrapping_sub(last) >> 63;
+    for (distance, byte) in plain.iter().rev().take(MAX_PADDING + 1).enumerate() {
+        let inside = (last.wrapping_sub(distance as u64) >> 63).wrapping_sub(1);
+        wrong |= inside & (u64::from(*byte) ^ last);
+    }
+    let good = ct::mask_if_zero(wrong);
+    ((last & good) as usize, good)
+}
+
+/// The 32 bytes at a secret position, by reading every place where they could stand.
+fn mac_at(plain: &[u8], position: usize) -> [u8; MAC_SIZE] {
+    let start = plain.len().saturating_sub(MAC_SIZE + 1 + MAX_PADDING);
+    let position = black_box((position - start) as u64);
+    // Each byte goes to its place modulo 32; then the ring is turned by the secret offset.
+    let mut ring = [0u8; MAC_SIZE];
+    for (index, byte) in plain[start..].iter().enumerate() {
+        let after = (index as u64).wrapping_sub(position); // below 32 for the bytes of the MAC
+        let inside = ct::mask_if_zero(after >> 5) as u8;
+        ring[index % MAC_SIZE] |= byte & inside;
+    }
+    for bit in 0..5 {
+        let turn = ((position >> bit) & 1).wrapping_neg();
+        let turned: [u8; MAC_SIZE] = core::array::from_fn(|i| ring[(i + (1 << bit)) % MAC_SIZE]);
+        for (byte, other) in ring.iter_mut().zip(turned) {
+            *byte = ct::select(turn, u64::from(other), u64::from(*byte)) as u8;
+        }
+    }
+    ring
+}
+
+/// seq_num, type, version, length of the fragment (RFC 5246, 6.2.3.1).
+fn mac_header(sequence: u64, content_type: u8, version: [u8; 2], fragment: usize) -> [u8; 13] {
+    let mut header = [0; 13];
+    header[..8].copy_from_slice(&sequence.to_be_bytes());
+    header[8] = content_type;
+    header[9..11].copy_from_slice(&version);
+    header[11..].copy_from_slice(&(fragment as u16).to_be_bytes());
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::on_every_backend;
+
+    const VERSION: u16 = 0x0101;
+
+    fn protection() -> CbcProtection {
+        let secret = MasterSecret::from_bytes(&[3; 48]);
+        secret.cbc_protection(&[1; 32], &[2; 32]).0
+    }
+
+    fn pair() -> (CbcSealer, CbcOpener) {
+        (CbcSealer::new(protection(), VERSION), CbcOpener::new(protection(), VERSION))
+    }
+
+    /// A record with padding of our choice, otherwise as a sealer makes it.
+    fn record_with(data: &[u8], padding: &[u8]) -> Vec<u8> {
+        let CbcProtection { key, mut mac } = protection();
+        mac.update(&mac_header(0, 23, VERSION.to_be_bytes(), data.len()));
+        mac.update(data);
+        let plain = [data, &mac.finalize(), padding].concat();
+        let sealed = cbc::encrypt(key, &[9; 16], &plain, false).unwrap_or_default();
+        let length = (sealed.len() + 16) as u16;
+        [&[23, 1, 1][..], &length.to_be_bytes(), &[9; 16], &sealed].concat()
+    }
+
+    fn open(record: &[u8]) -> Result<Vec<u8>, Error> {
+        pair().1.open(record).map(|plain| plain.to_vec())
+    }
+
+    #[test]
+    fn every_length_comes_back() {
+        on_every_backend(|| {
+            let (mut sealer, mut opener) = pair();
+            for length in (0..100).chain([255, 256, 1000, MAX_FRAGMENT]) {
+                let data = vec![0xa5; length];
+                let record = sealer.seal(23, &data).unwrap_or_default();
+                let opened = opener.open(&record).map(|plain| plain.to_vec());
+                assert_eq!(opened, Ok(data));
+            }
+        });
+    }
+
+    #[test]
+    fn data_beyond_a_fragment_makes_several_records() {
+        let (mut sealer, mut opener) = pair();
+        let data: Vec<u8> = (0..MAX_FRAGMENT + 5).map(|i| i as u8).collect();
+        let records = sealer.seal(23, &data).unwrap_or_default();
+        let first = HEADER_SIZE + usize::from(u16::from_be_bytes([records[3], records[4]]));
+        let mut joined = opener.open(&records[..first]).map(|p| p.to_vec()).unwrap_or_default();
+        joined.extend_from_slice(&opener.open(&records[first..]).unwrap_or_default());
+        assert_eq!(joined, data);
+    }
+
+    #[test]
+    fn every_legal_padding_is_taken() {
+        for blocks in 0..16 {
+            let padding = 11 + 16 * blocks; // 4 bytes of data, 32 of MAC, padding and its length
+            let record = record_with(b"data", &vec![padding as u8; padding + 1]);
+            assert_eq!(open(&record), Ok(b"data".to_vec()), "{padding}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_padding_is_refused() {
+        for position in 0..12 {
+            let mut padding = [11u8; 12];
+            padding[position] ^= 1;
+            assert_eq!(open(&record_with(b"data", &padding)), Err(Error::InvalidTag));
+        }
+        // Longer than the record has room for, and so long that it would reach into the MAC.
+        for claimed in [16, 43, 47, 48, 255] {
+            let record = record_with(b"data", &[claimed; 12]);
+            assert_eq!(open(&record), Err(Error::InvalidTag), "{claimed}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_kills_the_opener() {
+        let (mut sealer, _) = pair();
+        let record = sealer.seal(23, b"42 kWh").unwrap_or_default();
+        for bit in 0..8 * record.len() {
+            let (_, mut opener) = pair();
+            let mut altered = record.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(opener.open(&altered).err(), Some(Error::InvalidTag), "bit {bit}");
+            assert_eq!(opener.open(&record).err(), Some(Error::InvalidTag));
+        }
+    }
+
+    #[test]
+    fn replay_and_truncation_are_refused() {
+        let (mut sealer, mut opener) = pair();
+        let record = sealer.seal(23, b"once").unwrap_or_default();
+        for length in 0..record.len() {
+            assert_eq!(open(&record[..length]), Err(Error::InvalidTag));
+        }
+        assert!(opener.open(&record).is_ok());
+        assert_eq!(opener.open(&record).err(), Some(Error::InvalidTag));
+    }
+
+    #[test]
+    fn an_authentic_fragment_beyond_the_limit_is_too_long() {
+        let record = record_with(&vec![0; MAX_FRAGMENT + 16], &[15; 16]);
+        assert!(matches!(open(&record), Err(Error::InvalidInput(_))));
+    }
+}
