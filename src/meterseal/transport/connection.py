@@ -26,8 +26,8 @@ from meterseal.errors import (
 )
 from meterseal.transport.classic.client import client_flow
 from meterseal.transport.classic.server import server_flow
-from meterseal.transport.codepoints import LEVEL_FATAL
-from meterseal.transport.driver import Driver
+from meterseal.transport.codepoints import LEVEL_FATAL, TLCP
+from meterseal.transport.driver import FIRST_VERSION, Driver
 from meterseal.transport.events import HandshakeCompleted
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Connection:
         """
         if config.check_name and not server_name:
             raise UsageError("a server name is needed to check the server's certificate")
-        driver = Driver(config.limits, is_client=True)
+        is_tlcp = any(suite.version == TLCP for suite in config.suites)
+        first_version = TLCP if is_tlcp else FIRST_VERSION
+        driver = Driver(config.limits, is_client=True, first_version=first_version)
         return cls(driver, lambda d: client_flow(d, config, server_name, session), _nothing)
 
     @classmethod

@@ -1,0 +1,341 @@
+"""TLCP: two ends agree on every suite; pairs, premasters and forms that must be refused are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meterseal.crypto import sm2
+from meterseal.errors import (
+    AlertDescription,
+    CertificateRejected,
+    MeterSealError,
+    PeerError,
+    RejectionReason,
+    UsageError,
+)
+from meterseal.transport import (
+    TLCP_SUITES,
+    TLS12_SUITES,
+    CertificateVerifyForm,
+    ClientAuthentication,
+    ClientConfig,
+    Compatibility,
+    Connection,
+    Credential,
+    EncryptionCredential,
+    ServerConfig,
+)
+from support.identities import credential, pair, world
+from support.wire import SERVER_NAME, Link, client_config, link, server_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meterseal.transport import CipherSuite
+
+A = AlertDescription
+ECC = next(suite for suite in TLCP_SUITES if suite.code == 0xE053)
+ECDHE = next(suite for suite in TLCP_SUITES if suite.code == 0xE051)
+every_suite = pytest.mark.parametrize("suite", TLCP_SUITES, ids=lambda suite: suite.name)
+
+
+def tlcp_client(suite: CipherSuite = ECC, **changes: object) -> ClientConfig:
+    return client_config(**{"suites": (suite,), "credential": world().client_pair, **changes})
+
+
+def tlcp_server(**changes: object) -> ServerConfig:
+    return server_config(
+        **{
+            "credential": world().server_pair,
+            "suites": (*TLCP_SUITES, *TLS12_SUITES),
+            "trust": world().trust,
+            "client_authentication": ClientAuthentication.REQUIRED,
+            **changes,
+        }
+    )
+
+
+def talk(both: Link) -> None:
+    assert not both.errors
+    for size in (1, 15, 16, 31, 20_000):
+        both.client.send_data(bytes(size))
+        both.server.send_data(b"x" * size)
+        both.run()
+        assert both.server.read() == bytes(size)
+        assert both.client.read() == b"x" * size
+
+
+@every_suite
+@pytest.mark.usefixtures("backend")
+def test_two_ends_agree_and_resume(suite: CipherSuite) -> None:
+    server = tlcp_server()
+    first = link(tlcp_client(suite), server)
+    talk(first)
+    settled = first.client.established
+    assert settled is not None
+    assert settled.suite == suite
+    assert settled.peer_encryption is not None
+    assert first.server.established is not None
+    assert first.server.established.peer_encryption is not None
+    again = link(tlcp_client(suite), server, session=settled.session)
+    talk(again)
+    assert again.client.established is not None
+    assert again.client.established.resumed
+    assert again.server.established is not None
+    assert again.server.established.peer_encryption is not None
+
+
+def test_every_record_says_version_1_1() -> None:
+    both = link(tlcp_client(), tlcp_server())
+    talk(both)
+    for records in both.seen.values():
+        assert {record[1:3] for record in records} == {b"\x01\x01"}
+
+
+def test_an_ecc_client_needs_no_certificate_if_none_is_asked_for() -> None:
+    server = tlcp_server(client_authentication=ClientAuthentication.NONE)
+    both = link(tlcp_client(credential=None), server)
+    talk(both)
+    assert both.server.established is not None
+    assert both.server.established.peer is None
+
+
+def test_an_ecc_client_may_show_its_signing_certificate_alone() -> None:
+    both = link(tlcp_client(credential=world().client), tlcp_server())
+    talk(both)
+    assert both.server.established is not None
+    assert both.server.established.peer is not None
+    assert both.server.established.peer_encryption is None
+
+
+def test_one_server_speaks_tlcp_and_tls_by_the_hello() -> None:
+    server = tlcp_server()
+    talk(link(tlcp_client(), server))
+    talk(link(client_config(credential=world().client), server))
+    only_tls = link(tlcp_client(), tlcp_server(suites=TLS12_SUITES))
+    assert "TLCP" in str(only_tls.errors["server"])
+
+
+def test_ecdhe_wants_a_pair_of_the_client() -> None:
+    with pytest.raises(UsageError, match="client pair"):
+        link(tlcp_client(ECDHE, credential=world().client))
+    no_request = tlcp_server(client_authentication=ClientAuthentication.NONE)
+    both = link(tlcp_client(ECDHE), no_request)
+    assert "no cipher suite" in str(both.errors["server"])
+
+
+@pytest.mark.parametrize("has_prefix", [True, False])
+def test_the_ecdhe_point_is_read_with_and_without_its_length(has_prefix: bool) -> None:
+    compatibility = Compatibility(ecdhe_length_prefix=has_prefix)
+    talk(link(tlcp_client(ECDHE, compatibility=compatibility), tlcp_server()))
+
+
+def test_certificate_verify_is_taken_in_the_configured_forms_alone() -> None:
+    bare = Compatibility(certificate_verify=(CertificateVerifyForm.BARE_DIGEST,))
+    either = Compatibility(
+        certificate_verify=(CertificateVerifyForm.HASHED_TWICE, CertificateVerifyForm.BARE_DIGEST)
+    )
+    refused = link(tlcp_client(compatibility=bare), tlcp_server())
+    assert "CertificateVerify" in str(refused.errors["server"])
+    talk(link(tlcp_client(compatibility=bare), tlcp_server(compatibility=either)))
+    talk(link(tlcp_client(), tlcp_server(compatibility=either)))
+
+
+# --- pairs -------------------------------------------------------------------------------
+
+
+class _AnyPair:
+    """A server that shows whatever certificates a test wants, in whatever order."""
+
+    def __init__(self, signing: Credential, encryption: EncryptionCredential) -> None:
+        self.chain, self.key, self.encryption = signing.chain, signing.key, encryption
+
+
+def encryption_of(other: Credential) -> EncryptionCredential:
+    return EncryptionCredential(other.chain[0], other.key)  # type: ignore[arg-type]
+
+
+def strange_pairs() -> dict[str, tuple[object, RejectionReason]]:
+    w = world()
+    ours = w.server_pair
+    assert ours.encryption is not None
+
+    def alone(profile: str, name: str = "station") -> Credential:
+        return credential(w.root, w.root_key, name, profile=profile, host=SERVER_NAME)
+
+    swapped = Credential((ours.encryption.certificate,), ours.encryption.key)  # type: ignore[arg-type]
+    foreign = pair(w.stranger, w.stranger_key, "station", host=SERVER_NAME)
+    assert foreign.encryption is not None
+    other_owner = encryption_of(alone("encryption", "somebody else"))
+    elsewhere = credential(w.root, w.root_key, "station", profile="encryption", host="b.example")
+    return {
+        "order swapped": (
+            _AnyPair(swapped, EncryptionCredential(ours.chain[0], ours.key)),  # type: ignore[arg-type]
+            RejectionReason.WRONG_KEY_USAGE,
+        ),
+        "signing certificate twice": (
+            _AnyPair(ours, EncryptionCredential(ours.chain[0], ours.key)),  # type: ignore[arg-type]
+            RejectionReason.WRONG_KEY_USAGE,
+        ),
+        "two owners": (_AnyPair(ours, other_owner), RejectionReason.PAIR_MISMATCH),
+        "encryption from another root": (
+            _AnyPair(ours, foreign.encryption),
+            RejectionReason.UNKNOWN_ISSUER,
+        ),
+        "encryption for another host": (
+            _AnyPair(ours, encryption_of(elsewhere)),
+            RejectionReason.WRONG_NAME,
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", strange_pairs())
+def test_refuses_a_strange_pair(case: str) -> None:
+    shown, reason = strange_pairs()[case]
+    both = link(tlcp_client(), tlcp_server(credential=shown))
+    error = both.errors["client"]
+    assert isinstance(error, CertificateRejected)
+    assert error.reason is reason
+
+
+def test_refuses_one_certificate_where_a_pair_belongs() -> None:
+    def cut(sender: str, number: int, record: bytes) -> bytes:
+        if (sender, number) != ("server", 1):
+            return record
+        first = 3 + int.from_bytes(record[12:15], "big")
+        body = first.to_bytes(3, "big") + record[12 : 12 + first]
+        message = b"\x0b" + len(body).to_bytes(3, "big") + body
+        return record[:3] + len(message).to_bytes(2, "big") + message
+
+    both = link(tlcp_client(), tlcp_server(), change=cut)
+    error = both.errors["client"]
+    assert isinstance(error, CertificateRejected)
+    assert error.reason is RejectionReason.PAIR_MISMATCH
+
+
+# --- the premaster secret ------------------------------------------------------------------
+
+
+def with_client_key_exchange(change: Callable[[bytes], bytes], suite: CipherSuite = ECC) -> Link:
+    """Replace the body of the client's ClientKeyExchange on its way."""
+
+    def on_the_way(sender: str, _number: int, record: bytes) -> bytes:
+        if sender != "client" or record[0] != 22 or record[5] != 16:
+            return record
+        body = change(record[9:])
+        message = b"\x10" + len(body).to_bytes(3, "big") + body
+        return record[:3] + len(message).to_bytes(2, "big") + message
+
+    server = tlcp_server(client_authentication=ClientAuthentication.OPTIONAL)
+    client = tlcp_client(suite, credential=None if suite is ECC else world().client_pair)
+    return link(client, server, change=on_the_way)
+
+
+def sealed(pre_master: bytes) -> bytes:
+    assert world().server_pair.encryption is not None
+    key = world().server_pair.encryption.certificate.public_key()
+    ciphertext = key.encrypt(pre_master)
+    return len(ciphertext).to_bytes(2, "big") + ciphertext
+
+
+def altered(position: int) -> Callable[[bytes], bytes]:
+    def change(body: bytes) -> bytes:
+        data = bytearray(body)
+        data[position] ^= 1
+        return bytes(data)
+
+    return change
+
+
+BAD_PREMASTERS: dict[str, Callable[[bytes], bytes]] = {
+    "another secret": lambda _: sealed(b"\x01\x01" + bytes(46)),
+    "another version": lambda _: sealed(b"\x03\x03" + bytes(46)),
+    "too short": lambda _: sealed(b"\x01\x01" + bytes(45)),
+    "too long": lambda _: sealed(b"\x01\x01" + bytes(47)),
+    "very long": lambda _: sealed(b"\x01\x01" + bytes(253)),
+    "check value changed": altered(-60),
+    "ciphertext changed": altered(-1),
+    "point changed": altered(20),
+    "not DER": lambda _: b"\x00\x05junk!",
+    "for another key": lambda _: (
+        (c := sm2.PrivateKey.generate().public_key().encrypt(b"\x01\x01" + bytes(46)))
+        and len(c).to_bytes(2, "big") + c
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PREMASTERS)
+def test_every_bad_premaster_fails_alike_at_finished(case: str) -> None:
+    """No oracle: what does not decrypt looks like a wrong secret (RFC 5246, 7.4.7.1, in spirit)."""
+    error = with_client_key_exchange(BAD_PREMASTERS[case]).errors["server"]
+    assert isinstance(error, PeerError)
+    assert error.description is A.BAD_RECORD_MAC
+    assert str(error) == "a record does not open"
+
+
+@pytest.mark.parametrize("suite", [ECC, ECDHE], ids=["ECC", "ECDHE"])
+def test_a_client_key_exchange_of_any_length_is_answered_with_an_alert(suite: CipherSuite) -> None:
+    for length in (*range(80), 200, 300):
+        for start in (b"", (length - 2).to_bytes(2, "big") if length > 1 else b"", b"\xff\xff"):
+            body = (start + bytes(300))[:length]
+            both = with_client_key_exchange(lambda _, body=body: body, suite)  # type: ignore[misc]
+            assert isinstance(both.errors["server"], PeerError), (length, start)
+            assert both.errors["client"] is not None
+
+
+def test_refuses_an_ecdhe_point_off_the_curve() -> None:
+    both = with_client_key_exchange(lambda body: body[:-1] + bytes((body[-1] ^ 1,)), ECDHE)
+    error = both.errors["server"]
+    assert isinstance(error, PeerError)
+    assert error.description is A.ILLEGAL_PARAMETER
+
+
+# --- every message ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suite", [ECC, ECDHE], ids=["ECC", "ECDHE"])
+def test_refuses_any_changed_byte_of_any_handshake_record(suite: CipherSuite) -> None:
+    honest = link(tlcp_client(suite), tlcp_server())
+    for sender, records in honest.seen.items():
+        for number, record in enumerate(records):
+            length = len(record)
+            for position in {4, 5, 8, length // 3, length // 2, length - 1}:
+
+                def change(s: str, n: int, r: bytes, at=(sender, number, position)) -> bytes:  # noqa: ANN001
+                    if (s, n) != at[:2]:
+                        return r
+                    data = bytearray(r)
+                    data[min(at[2], len(r) - 1)] ^= 1
+                    return bytes(data)
+
+                both = link(tlcp_client(suite), tlcp_server(), change=change)
+                done = both.client.is_established and both.server.is_established
+                assert not done or both.errors, (sender, number, position)
+                assert all(isinstance(e, MeterSealError) for e in both.errors.values())
+
+
+def test_cbc_records_are_refused_alike_whatever_is_wrong() -> None:
+    suite = next(suite for suite in TLCP_SUITES if suite.code == 0xE013)
+    texts = set()
+    for bit in range(0, 8 * 69, 11):
+        both = link(tlcp_client(suite), tlcp_server())
+        both.client.send_data(b"data")
+        record = bytearray(both.client.data_to_send())
+        record[5 + bit // 8 % (len(record) - 5)] ^= 1 << bit % 8
+        with pytest.raises(PeerError) as caught:
+            both.server.receive_data(bytes(record))
+        texts.add((caught.value.description, str(caught.value)))
+    assert texts == {(A.BAD_RECORD_MAC, "a record does not open")}
+
+
+def test_a_tlcp_hello_to_a_server_that_has_no_pair_is_refused() -> None:
+    both = link(tlcp_client(), tlcp_server(credential=world().server))
+    assert "no cipher suite" in str(both.errors["server"])
+
+
+def test_a_client_offers_one_protocol_at_a_time() -> None:
+    mixed = tlcp_client(suites=(*TLCP_SUITES, *TLS12_SUITES))
+    with pytest.raises(UsageError, match="one protocol"):
+        Connection.client(mixed, SERVER_NAME)
