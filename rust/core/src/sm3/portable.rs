@@ -15,14 +15,26 @@ pub fn compress_inline(state: &mut [u32; 8], blocks: &[u8]) {
     }
 }
 
-// 5.3.3: the registers keep their places and the roles move, so that a round moves no value.
+// Round $j (5.3.3). The registers keep their places and the roles move, so that a round moves no
+// value. Sums are grouped so that what the round before finds last, e, is added last. $w holds the
+// sixteen newest message words: word i stands in place i modulo 16.
 macro_rules! round {
-    ($ff:ident, $gg:ident, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident,
-     $t:expr, $w:expr, $w4:expr) => {
+    ($ff:ident, $gg:ident, $j:expr, $w:ident,
+     $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
+        if $j >= 12 {
+            // 5.3.2: word j + 4
+            $w[($j + 4) % 16] = p1($w[($j + 4) % 16]
+                ^ $w[($j + 11) % 16]
+                ^ $w[($j + 1) % 16].rotate_left(15))
+                ^ $w[($j + 7) % 16].rotate_left(7)
+                ^ $w[($j + 14) % 16];
+        }
         let a12 = $a.rotate_left(12);
-        let ss1 = a12.wrapping_add($e).wrapping_add($t).rotate_left(7);
-        let tt1 = $ff($a, $b, $c).wrapping_add($d).wrapping_add(ss1 ^ a12).wrapping_add($w ^ $w4);
-        let tt2 = $gg($e, $f, $g).wrapping_add($h).wrapping_add($w).wrapping_add(ss1);
+        let ss1 = a12.wrapping_add(T[$j]).wrapping_add($e).rotate_left(7);
+        let early = $d.wrapping_add($w[$j % 16] ^ $w[($j + 4) % 16]);
+        let tt1 = $ff($a, $b, $c).wrapping_add(early).wrapping_add(ss1 ^ a12);
+        let early = $h.wrapping_add($w[$j % 16]);
+        let tt2 = $gg($e, $f, $g).wrapping_add(early).wrapping_add(ss1);
         $b = $b.rotate_left(9);
         $f = $f.rotate_left(19);
         $d = tt1;
@@ -30,49 +42,34 @@ macro_rules! round {
     };
 }
 
-// Four rounds after which the registers stand where they stood.
-macro_rules! four_rounds {
-    ($ff:ident, $gg:ident, $v:ident, $w:ident, $j:expr) => {
-        let [a, b, c, d, e, f, g, h] = &mut $v;
-        let (mut ra, mut rb, mut rc, mut rd) = (*a, *b, *c, *d);
-        let (mut re, mut rf, mut rg, mut rh) = (*e, *f, *g, *h);
-        round!($ff, $gg, ra rb rc rd re rf rg rh, T[$j], $w[$j], $w[$j + 4]);
-        round!($ff, $gg, rd ra rb rc rh re rf rg, T[$j + 1], $w[$j + 1], $w[$j + 5]);
-        round!($ff, $gg, rc rd ra rb rg rh re rf, T[$j + 2], $w[$j + 2], $w[$j + 6]);
-        round!($ff, $gg, rb rc rd ra rf rg rh re, T[$j + 3], $w[$j + 3], $w[$j + 7]);
-        (*a, *b, *c, *d) = (ra, rb, rc, rd);
-        (*e, *f, *g, *h) = (re, rf, rg, rh);
+// Sixteen rounds, after which the registers stand where they stood.
+macro_rules! sixteen_rounds {
+    ($ff:ident, $gg:ident, $w:ident,
+     $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident,
+     $($j:expr),*) => {
+        $(
+            round!($ff, $gg, $j, $w, $a $b $c $d $e $f $g $h);
+            round!($ff, $gg, $j + 1, $w, $d $a $b $c $h $e $f $g);
+            round!($ff, $gg, $j + 2, $w, $c $d $a $b $g $h $e $f);
+            round!($ff, $gg, $j + 3, $w, $b $c $d $a $f $g $h $e);
+        )*
     };
 }
 
 #[inline(always)]
 fn compress_block(state: &mut [u32; 8], block: &[u8]) {
-    let w = expand(block);
-    let mut v = *state;
-    for j in (0..16).step_by(4) {
-        four_rounds!(parity, parity, v, w, j);
+    let mut w = [0u32; 16];
+    for (word, bytes) in w.iter_mut().zip(block.as_chunks::<4>().0) {
+        *word = u32::from_be_bytes(*bytes);
     }
-    for j in (16..64).step_by(4) {
-        four_rounds!(majority, choose, v, w, j);
-    }
-    for (word, value) in state.iter_mut().zip(v) {
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+    sixteen_rounds!(parity, parity, w, a b c d e f g h, 0, 4, 8, 12);
+    sixteen_rounds!(majority, choose, w, a b c d e f g h, 16, 20, 24, 28);
+    sixteen_rounds!(majority, choose, w, a b c d e f g h, 32, 36, 40, 44);
+    sixteen_rounds!(majority, choose, w, a b c d e f g h, 48, 52, 56, 60);
+    for (word, value) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *word ^= value;
     }
-}
-
-/// 5.3.2: the message words W0 to W67; W'j = Wj ^ Wj+4 is formed where it is used.
-#[inline(always)]
-fn expand(block: &[u8]) -> [u32; 68] {
-    let mut w = [0u32; 68];
-    for (word, bytes) in w.iter_mut().zip(block.chunks_exact(4)) {
-        *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    for j in 16..68 {
-        w[j] = p1(w[j - 16] ^ w[j - 9] ^ w[j - 3].rotate_left(15))
-            ^ w[j - 13].rotate_left(7)
-            ^ w[j - 6];
-    }
-    w
 }
 
 #[inline(always)]
@@ -101,7 +98,7 @@ fn p1(x: u32) -> u32 {
 }
 
 /// 4.2: Tj, already rotated left by j mod 32.
-pub const T: [u32; 64] = {
+const T: [u32; 64] = {
     let mut table = [0; 64];
     let mut j = 0;
     while j < 64 {

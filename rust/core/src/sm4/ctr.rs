@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 use super::{BLOCK_SIZE, Block, Key};
 
 /// Blocks of key stream made at once.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 /// How a counter block becomes the next one.
 pub(super) trait Increment {

@@ -18,14 +18,16 @@ use core::arch::x86_64::*;
 use crate::sm4::algebra::{Affine, FROM_AES, INTO_AES};
 use crate::sm4::{BLOCK_SIZE, Block, ROUNDS};
 
-/// Encrypts in place, sixteen blocks in flight; decrypts with `REVERSED` round keys.
+/// Encrypts in place, thirty-two blocks in flight; decrypts with `REVERSED` round keys.
 #[target_feature(enable = "avx2,aes,ssse3")]
 pub fn crypt_blocks<const REVERSED: bool>(keys: &[u32; ROUNDS], blocks: &mut [Block]) {
-    let (batches, rest) = blocks.as_chunks_mut::<16>();
+    let (batches, rest) = blocks.as_chunks_mut::<32>();
     for batch in batches {
-        crypt_groups::<2, REVERSED>(keys, batch.as_chunks_mut::<8>().0);
+        crypt_groups::<4, REVERSED>(keys, batch.as_chunks_mut::<8>().0);
     }
-    if rest.len() > 8 {
+    if rest.len() > 16 {
+        crypt_partly::<4, REVERSED>(keys, rest);
+    } else if rest.len() > 8 {
         crypt_partly::<2, REVERSED>(keys, rest);
     } else if !rest.is_empty() {
         crypt_partly::<1, REVERSED>(keys, rest);
@@ -74,22 +76,56 @@ fn crypt_groups<const GROUPS: usize, const REVERSED: bool>(
     }
     let linear = Linear::new();
     for round in (0..ROUNDS).step_by(4) {
-        for step in 0..4 {
+        let key = |step| {
             let number = round + step;
-            let key = keys[if REVERSED { ROUNDS - 1 - number } else { number }];
-            let key = _mm256_set1_epi32(key as i32);
-            for x in &mut x {
-                let [x1, x2, x3] = [x[(step + 1) % 4], x[(step + 2) % 4], x[(step + 3) % 4]];
-                let sum = _mm256_xor_si256(_mm256_xor_si256(x1, key), _mm256_xor_si256(x2, x3));
-                x[step] = _mm256_xor_si256(x[step], linear.apply(aes_s_box(sum)));
-            }
-        }
+            keys[if REVERSED { ROUNDS - 1 - number } else { number }]
+        };
+        four_steps(&mut x, &linear, [key(0), key(1), key(2), key(3)]);
     }
     let out_of = Nibbles::of(&FROM_IMAGE_TABLE);
     for (x, blocks) in x.into_iter().zip(groups) {
         let [x0, x1, x2, x3] = x.map(|word| out_of.look_up(word));
         store(blocks, [x3, x2, x1, x0]);
     }
+}
+
+/// Four rounds, after which the words stand where they stood.
+#[target_feature(enable = "avx2,aes,ssse3")]
+#[inline]
+fn four_steps<const GROUPS: usize>(
+    x: &mut [[__m256i; 4]; GROUPS],
+    linear: &Linear,
+    keys: [u32; 4],
+) {
+    let keys = keys.map(|key| _mm256_set1_epi32(key as i32));
+    // Unrolled by hand, so that every word has a register of its own.
+    for [x0, x1, x2, x3] in &mut *x {
+        *x0 = step(*x0, *x1, *x2, *x3, keys[0], linear);
+    }
+    for [x0, x1, x2, x3] in &mut *x {
+        *x1 = step(*x1, *x2, *x3, *x0, keys[1], linear);
+    }
+    for [x0, x1, x2, x3] in &mut *x {
+        *x2 = step(*x2, *x3, *x0, *x1, keys[2], linear);
+    }
+    for [x0, x1, x2, x3] in &mut *x {
+        *x3 = step(*x3, *x0, *x1, *x2, keys[3], linear);
+    }
+}
+
+/// X0 + T(X1 + X2 + X3 + rk); X3 is the newest word and is added last.
+#[target_feature(enable = "avx2,aes,ssse3")]
+#[inline]
+fn step(
+    x0: __m256i,
+    x1: __m256i,
+    x2: __m256i,
+    x3: __m256i,
+    key: __m256i,
+    linear: &Linear,
+) -> __m256i {
+    let sum = _mm256_xor_si256(_mm256_xor_si256(x1, key), _mm256_xor_si256(x2, x3));
+    _mm256_xor_si256(x0, linear.apply(aes_s_box(sum)))
 }
 
 /// The AES S-box on each byte, with ShiftRows in each half.
