@@ -81,7 +81,7 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) -> 
     Ok(())
 }
 
-/// PRF(secret, label, seed) (RFC 5246, 5; GB/T 38636-2020, 5.2); label and seed are given in parts.
+/// PRF(secret, label, seed) (RFC 5246, 5; GB/T 38636-2020); label and seed are given in parts.
 pub fn tls12_prf(secret: &[u8], label_and_seed: &[&[u8]], out: &mut [u8]) {
     let keyed = HmacSm3::new(secret);
     let mut a = keyed.clone().mac_parts(label_and_seed); // A(1)

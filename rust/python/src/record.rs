@@ -9,7 +9,7 @@ use crate::buffer::Buffer;
 use crate::convert::{detached, fixed, not_pickled, raise};
 use crate::kdf::derive;
 
-/// The master secret of a session (RFC 5246, 8.1; GB/T 38636-2020, 6.5.1). It prints nothing.
+/// The master secret of a session (RFC 5246, 8.1; GB/T 38636-2020). It prints nothing.
 #[pyclass(module = "meterseal.crypto.record", frozen)]
 pub struct MasterSecret(classic::MasterSecret);
 

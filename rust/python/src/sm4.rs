@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::{Buffer, EMPTY};
 use crate::convert::{detached, fixed, not_pickled, raise, usage};
 
-/// SM4-GCM under one key (GB/T 36624-2018, 10; NIST SP 800-38D); tags of 12 to 16 bytes.
+/// SM4-GCM under one key (GB/T 36624-2018; NIST SP 800-38D); tags of 12 to 16 bytes.
 ///
 /// One key must never encrypt two messages with the same nonce. Raises UsageError for a key that is
 /// not 16 bytes long and for other tag lengths.
@@ -119,7 +119,7 @@ impl Sm4Ccm {
     }
 }
 
-/// Returns the encryption of one block of 16 bytes (GB/T 32907-2016, 6.1).
+/// Returns the encryption of one block of 16 bytes (GB/T 32907-2016, 7.1).
 #[pyfunction]
 fn sm4_encrypt_block<'py>(
     py: Python<'py>,
@@ -131,7 +131,7 @@ fn sm4_encrypt_block<'py>(
     Ok(PyBytes::new(py, &block))
 }
 
-/// Returns the decryption of one block of 16 bytes (GB/T 32907-2016, 6.2).
+/// Returns the decryption of one block of 16 bytes (GB/T 32907-2016, 7.2).
 #[pyfunction]
 fn sm4_decrypt_block<'py>(
     py: Python<'py>,
@@ -143,7 +143,7 @@ fn sm4_decrypt_block<'py>(
     Ok(PyBytes::new(py, &block))
 }
 
-/// Returns the ciphertext of CBC (GB/T 17964-2021, 7), padded as PKCS #7 unless told otherwise.
+/// Returns the ciphertext of CBC (GB/T 17964-2021), padded as PKCS #7 unless told otherwise.
 ///
 /// Raises UsageError if without padding the data is not whole blocks of 16 bytes.
 #[pyfunction]
@@ -161,7 +161,7 @@ fn sm4_cbc_encrypt<'py>(
     Ok(PyBytes::new(py, &out.map_err(raise)?))
 }
 
-/// Returns the plaintext of CBC (GB/T 17964-2021, 7).
+/// Returns the plaintext of CBC (GB/T 17964-2021).
 ///
 /// Raises DecryptionFailed for a wrong padding, UsageError if the data is not whole blocks of 16
 /// bytes. CBC does not notice changes: authenticate the ciphertext before you decrypt it.
@@ -180,7 +180,7 @@ fn sm4_cbc_decrypt<'py>(
     Ok(PyBytes::new(py, &out.map_err(raise)?))
 }
 
-/// Returns the data encrypted or decrypted in counter mode (GB/T 17964-2021, 10).
+/// Returns the data encrypted or decrypted in counter mode (GB/T 17964-2021).
 ///
 /// The nonce is the whole first counter block, 16 bytes; the block counts up as one number.
 #[pyfunction]
@@ -200,7 +200,7 @@ fn sm4_ctr<'py>(
 
 /// Returns a data unit encrypted in XTS mode under two keys of 16 bytes.
 ///
-/// `standard` is "ieee" (IEEE 1619-2018) or "gb" (GB/T 17964-2021, 11): they differ beyond the first
+/// `standard` is "ieee" (IEEE 1619-2018) or "gb" (GB/T 17964-2021): they differ beyond the first
 /// block. Raises UsageError for a unit outside 16 bytes to 16 MiB and for equal keys.
 #[pyfunction]
 #[pyo3(signature = (key, tweak, data, standard="ieee"))]

@@ -1,4 +1,4 @@
-//! GHASH, the universal hash of GCM (GB/T 36624-2018, 10.8; NIST SP 800-38D, 6.4).
+//! GHASH, the universal hash of GCM (GB/T 36624-2018; NIST SP 800-38D, 6.4).
 //!
 //! GHASH numbers the bits of a block backwards. Both back-ends therefore work on blocks read
 //! little-end last, as RFC 8452 does for POLYVAL: GHASH(H, X) is POLYVAL(x H, X) with the bytes of

@@ -23,11 +23,10 @@ macro_rules! round {
      $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
         if $j >= 12 {
             // 5.3.2: word j + 4
-            $w[($j + 4) % 16] = p1($w[($j + 4) % 16]
-                ^ $w[($j + 11) % 16]
-                ^ $w[($j + 1) % 16].rotate_left(15))
-                ^ $w[($j + 7) % 16].rotate_left(7)
-                ^ $w[($j + 14) % 16];
+            $w[($j + 4) % 16] =
+                p1($w[($j + 4) % 16] ^ $w[($j + 11) % 16] ^ $w[($j + 1) % 16].rotate_left(15))
+                    ^ $w[($j + 7) % 16].rotate_left(7)
+                    ^ $w[($j + 14) % 16];
         }
         let a12 = $a.rotate_left(12);
         let ss1 = a12.wrapping_add(T[$j]).wrapping_add($e).rotate_left(7);

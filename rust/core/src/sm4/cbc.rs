@@ -1,4 +1,4 @@
-//! Cipher block chaining (GB/T 17964-2021, 7) with the padding of PKCS #7 (RFC 5652, 6.3).
+//! Cipher block chaining (GB/T 17964-2021) with the padding of PKCS #7 (RFC 5652, 6.3).
 
 use zeroize::{Zeroize, Zeroizing};
 

@@ -1,4 +1,4 @@
-//! Counter mode (GB/T 17964-2021, 10; NIST SP 800-38A, 6.5).
+//! Counter mode (GB/T 17964-2021; NIST SP 800-38A, 6.5).
 
 use zeroize::Zeroize;
 

@@ -1,4 +1,4 @@
-//! Galois/counter mode (GB/T 36624-2018, 10; NIST SP 800-38D).
+//! Galois/counter mode (GB/T 36624-2018; NIST SP 800-38D).
 
 use zeroize::Zeroize;
 

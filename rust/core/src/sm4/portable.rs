@@ -12,7 +12,7 @@ pub const PARALLEL: usize = 16;
 
 type Planes = [u64; 8];
 
-/// Encrypts in place (GB/T 32907-2016, 6.1), or decrypts with `REVERSED` round keys (6.2).
+/// Encrypts in place (GB/T 32907-2016, 7.1), or decrypts with `REVERSED` round keys (7.2).
 pub fn crypt_blocks<const REVERSED: bool>(round_keys: &[u32; ROUNDS], blocks: &mut [Block]) {
     for chunk in blocks.chunks_mut(PARALLEL) {
         let mut batch = [[0; BLOCK_SIZE]; PARALLEL];
@@ -44,7 +44,7 @@ fn crypt_batch<const REVERSED: bool>(round_keys: &[u32; ROUNDS], batch: &mut [Bl
     }
 }
 
-/// F(X0, X1, X2, X3, rk) = X0 + T(X1 + X2 + X3 + rk).
+/// F(X0, X1, X2, X3, rk) = X0 + T(X1 + X2 + X3 + rk) (6.1).
 #[inline(always)]
 fn round_function(x: &[Planes; 4], key: u32) -> Planes {
     let key = spread(key);

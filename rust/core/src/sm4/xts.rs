@@ -1,4 +1,4 @@
-//! XTS, for stored data units (IEEE 1619-2018; GB/T 17964-2021, 11).
+//! XTS, for stored data units (IEEE 1619-2018; GB/T 17964-2021).
 //!
 //! The two standards differ in how the tweak moves on to the next block. IEEE 1619 reads the tweak
 //! as a number whose first byte is the least significant, GB/T 17964 numbers its bits as GCM does.
