@@ -15,7 +15,7 @@ use crate::sm4::in_place;
 enum Mode {
     CbcEncryptor(Encryptor),
     CbcDecryptor(Decryptor),
-    Ctr(Ctr),
+    Ctr(Box<Ctr>),
 }
 
 /// Encryption or decryption in progress, in CBC or counter mode.
@@ -31,7 +31,7 @@ impl Sm4Cipher {
         let mode = match (mode, encrypting) {
             ("cbc", true) => Mode::CbcEncryptor(Encryptor::new(key, iv, padding)),
             ("cbc", false) => Mode::CbcDecryptor(Decryptor::new(key, iv, padding)),
-            ("ctr", _) => Mode::Ctr(Ctr::new(key, iv)),
+            ("ctr", _) => Mode::Ctr(Box::new(Ctr::new(key, iv))),
             _ => return Err(usage("mode: expected \"cbc\" or \"ctr\"")),
         };
         Ok(Self(Some(mode)))

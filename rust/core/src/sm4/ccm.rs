@@ -40,7 +40,7 @@ impl Ccm {
     pub fn encrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8]) -> Result<Block, Error> {
         check_lengths(nonce, data.len())?;
         let mac = self.mac(nonce, aad, data);
-        let (mask, mut keystream) = self.start(nonce);
+        let (mask, mut keystream) = self.start(nonce, data.len());
         keystream.apply::<WholeBlock>(&self.key, data);
         Ok(add(&mac, &mask))
     }
@@ -57,7 +57,7 @@ impl Ccm {
         tag: &[u8],
     ) -> Result<(), Error> {
         check_lengths(nonce, data.len())?;
-        let (mask, mut keystream) = self.start(nonce);
+        let (mask, mut keystream) = self.start(nonce, data.len());
         keystream.apply::<WholeBlock>(&self.key, data);
         let expected = add(&self.mac(nonce, aad, data), &mask);
         if !ct::equal(&expected[..self.tag_length], tag) {
@@ -68,14 +68,12 @@ impl Ccm {
     }
 
     /// The key stream of counter 0, which hides the MAC, and that from counter 1 on.
-    fn start(&self, nonce: &[u8]) -> (Zeroizing<Block>, Keystream) {
+    fn start(&self, nonce: &[u8], expected: usize) -> (Zeroizing<Block>, Keystream) {
         let mut counter = [0; BLOCK_SIZE];
         counter[0] = length_size(nonce) as u8 - 1;
         counter[1..=nonce.len()].copy_from_slice(nonce);
         let mut keystream = Keystream::new(&counter);
-        keystream.skip::<WholeBlock>();
-        let mut mask = Zeroizing::new(counter);
-        self.key.encrypt_block(&mut mask);
+        let mask = Zeroizing::new(keystream.take_block::<WholeBlock>(&self.key, expected));
         (mask, keystream)
     }
 

@@ -2,14 +2,14 @@
 
 use zeroize::Zeroize;
 
-use super::{BLOCK_SIZE, Block, Key};
+use super::{BLOCK_SIZE, Block, Key, arch};
 
-/// Blocks of key stream made at once.
-const BATCH: usize = 32;
+/// Blocks of key stream that may wait for their data.
+const BUFFERED: usize = 32;
 
 /// How a counter block becomes the next one.
 pub(super) trait Increment {
-    fn advance(counter: u128, steps: u32) -> u128;
+    fn advance(counter: u128, steps: u64) -> u128;
 }
 
 /// The whole block counts.
@@ -20,80 +20,89 @@ pub(super) struct Last32Bits;
 
 impl Increment for WholeBlock {
     #[inline(always)]
-    fn advance(counter: u128, steps: u32) -> u128 {
+    fn advance(counter: u128, steps: u64) -> u128 {
         counter.wrapping_add(u128::from(steps))
     }
 }
 
 impl Increment for Last32Bits {
     #[inline(always)]
-    fn advance(counter: u128, steps: u32) -> u128 {
-        let low = (counter as u32).wrapping_add(steps);
+    fn advance(counter: u128, steps: u64) -> u128 {
+        let low = (counter as u32).wrapping_add(steps as u32);
         (counter >> 32 << 32) | u128::from(low)
     }
 }
 
-/// A key stream: the counter, and what is left of the last block made.
+/// A key stream: the counter, and what was made but not used yet.
 #[derive(Clone)]
 pub(super) struct Keystream {
     counter: u128,
-    block: Block,
-    left: usize,
+    buffer: [Block; BUFFERED],
+    /// The bytes of the buffer that wait.
+    waiting: core::ops::Range<usize>,
 }
 
 impl Keystream {
     pub fn new(counter: &Block) -> Self {
-        Self { counter: u128::from_be_bytes(*counter), block: [0; BLOCK_SIZE], left: 0 }
+        Self {
+            counter: u128::from_be_bytes(*counter),
+            buffer: [[0; BLOCK_SIZE]; BUFFERED],
+            waiting: 0..0,
+        }
     }
 
-    /// Leaves out the key stream of one counter block.
-    pub fn skip<I: Increment>(&mut self) {
-        self.counter = I::advance(self.counter, 1);
+    /// Takes the key stream of one block out; as much of what follows as `expected` bytes will
+    /// need is made with it, because a few blocks together take no longer than one.
+    pub fn take_block<I: Increment>(&mut self, key: &Key, expected: usize) -> Block {
+        self.refill::<I>(key, expected.saturating_add(BLOCK_SIZE));
+        self.waiting.start = BLOCK_SIZE;
+        self.buffer[0]
     }
 
     /// Adds the key stream to the data.
     pub fn apply<I: Increment>(&mut self, key: &Key, data: &mut [u8]) {
-        let (head, rest) = data.split_at_mut(self.left.min(data.len()));
+        let (head, rest) = data.split_at_mut(self.waiting.len().min(data.len()));
         self.use_up(head);
         let (blocks, tail) = rest.as_chunks_mut::<BLOCK_SIZE>();
-        for batch in blocks.chunks_mut(BATCH) {
-            self.apply_blocks::<I>(key, batch);
-        }
+        self.apply_blocks::<I>(key, blocks);
         if !tail.is_empty() {
-            self.block = self.counter.to_be_bytes();
-            self.counter = I::advance(self.counter, 1);
-            key.encrypt_block(&mut self.block);
-            self.left = BLOCK_SIZE;
+            self.refill::<I>(key, tail.len());
             self.use_up(tail);
         }
     }
 
-    fn apply_blocks<I: Increment>(&mut self, key: &Key, data: &mut [Block]) {
-        let mut stream = [[0; BLOCK_SIZE]; BATCH];
-        let stream = &mut stream[..data.len()];
-        for (step, block) in (0u32..).zip(&mut *stream) {
-            *block = I::advance(self.counter, step).to_be_bytes();
-        }
-        self.counter = I::advance(self.counter, stream.len() as u32);
-        key.encrypt_blocks(stream);
-        for (data, stream) in data.iter_mut().zip(&*stream) {
-            let sum = u128::from_ne_bytes(*data) ^ u128::from_ne_bytes(*stream);
-            *data = sum.to_ne_bytes();
+    fn apply_blocks<I: Increment>(&mut self, key: &Key, mut data: &mut [Block]) {
+        while !data.is_empty() {
+            let until_wrap = (1 << 32) - u64::from(self.counter as u32);
+            let count = (data.len() as u64).min(until_wrap);
+            let (now, later) = data.split_at_mut(count as usize);
+            arch::apply_counters(key, self.counter, now);
+            self.counter = I::advance(self.counter, count);
+            data = later;
         }
     }
 
+    /// Makes key stream for so many bytes, up to what the buffer holds.
+    fn refill<I: Increment>(&mut self, key: &Key, bytes: usize) {
+        let count = bytes.div_ceil(BLOCK_SIZE).min(BUFFERED);
+        let mut buffer = [[0; BLOCK_SIZE]; BUFFERED];
+        self.apply_blocks::<I>(key, &mut buffer[..count]);
+        self.buffer = buffer;
+        self.waiting = 0..count * BLOCK_SIZE;
+    }
+
     fn use_up(&mut self, data: &mut [u8]) {
-        let start = BLOCK_SIZE - self.left;
-        for (byte, stream) in data.iter_mut().zip(&self.block[start..]) {
+        let stream = &self.buffer.as_flattened()[self.waiting.clone()];
+        for (byte, stream) in data.iter_mut().zip(stream) {
             *byte ^= stream;
         }
-        self.left -= data.len();
+        self.waiting.start += data.len();
     }
 }
 
 impl Drop for Keystream {
     fn drop(&mut self) {
-        self.block.zeroize();
+        self.buffer.zeroize();
     }
 }
 

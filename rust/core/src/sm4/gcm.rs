@@ -45,7 +45,7 @@ impl Gcm {
     /// [`Error::InvalidInput`] for an empty nonce or too much data.
     pub fn encrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8]) -> Result<Block, Error> {
         check_lengths(nonce, aad, data.len() as u64)?;
-        let mut message = Message::new(self, nonce, aad);
+        let mut message = Message::new(self, nonce, aad, data.len());
         message.encrypt(self, data);
         Ok(message.tag(self))
     }
@@ -62,12 +62,11 @@ impl Gcm {
         tag: &[u8],
     ) -> Result<(), Error> {
         check_lengths(nonce, aad, data.len() as u64)?;
-        let mut message = Message::new(self, nonce, aad);
+        let mut message = Message::new(self, nonce, aad, data.len());
         message.hash.update(&self.hash_key, data);
         message.data_length = data.len() as u64;
-        let mut keystream = message.keystream.clone();
         check_tag(&message.tag(self), tag)?;
-        keystream.apply::<Last32Bits>(&self.key, data);
+        message.keystream.apply::<Last32Bits>(&self.key, data);
         Ok(())
     }
 }
@@ -86,7 +85,7 @@ impl Stream {
     /// [`Error::InvalidInput`] for an empty nonce or too much additional data.
     pub fn new(gcm: Gcm, nonce: &[u8], aad: &[u8], decrypting: bool) -> Result<Self, Error> {
         check_lengths(nonce, aad, 0)?;
-        let message = Message::new(&gcm, nonce, aad);
+        let message = Message::new(&gcm, nonce, aad, 0);
         Ok(Self { gcm, message, decrypting })
     }
 
@@ -108,7 +107,7 @@ impl Stream {
 
     /// Ends the message and gives its tag.
     #[must_use]
-    pub fn tag(self) -> Block {
+    pub fn tag(mut self) -> Block {
         self.message.tag(&self.gcm)
     }
 
@@ -143,11 +142,9 @@ struct Message {
 }
 
 impl Message {
-    fn new(gcm: &Gcm, nonce: &[u8], aad: &[u8]) -> Self {
-        let mut mask = first_counter(gcm, nonce);
-        let mut keystream = Keystream::new(&mask);
-        keystream.skip::<Last32Bits>();
-        gcm.key.encrypt_block(&mut mask);
+    fn new(gcm: &Gcm, nonce: &[u8], aad: &[u8], expected: usize) -> Self {
+        let mut keystream = Keystream::new(&first_counter(gcm, nonce));
+        let mask = keystream.take_block::<Last32Bits>(&gcm.key, expected);
         let mut hash = Ghash::new();
         hash.update(&gcm.hash_key, aad);
         hash.pad(&gcm.hash_key);
@@ -170,7 +167,7 @@ impl Message {
         }
     }
 
-    fn tag(mut self, gcm: &Gcm) -> Block {
+    fn tag(&mut self, gcm: &Gcm) -> Block {
         let hash = core::mem::take(&mut self.hash);
         let mut tag = close(hash, gcm, self.aad_length, self.data_length);
         tag.iter_mut().zip(self.mask).for_each(|(byte, mask)| *byte ^= mask);

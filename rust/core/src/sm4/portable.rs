@@ -8,7 +8,7 @@ use super::algebra::{Affine, FROM_TOWER, INTO_TOWER};
 use super::{BLOCK_SIZE, Block, ROUNDS};
 
 /// How many blocks are in flight.
-pub const PARALLEL: usize = 16;
+const PARALLEL: usize = 16;
 
 type Planes = [u64; 8];
 
@@ -19,6 +19,22 @@ pub fn crypt_blocks<const REVERSED: bool>(round_keys: &[u32; ROUNDS], blocks: &m
         batch[..chunk.len()].copy_from_slice(chunk);
         crypt_batch::<REVERSED>(round_keys, &mut batch);
         chunk.copy_from_slice(&batch[..chunk.len()]);
+    }
+}
+
+/// Adds the key stream of consecutive counters to the blocks.
+pub fn apply_counters(round_keys: &[u32; ROUNDS], mut counter: u128, blocks: &mut [Block]) {
+    for chunk in blocks.chunks_mut(PARALLEL) {
+        let mut batch = [[0; BLOCK_SIZE]; PARALLEL];
+        for block in &mut batch {
+            *block = counter.to_be_bytes();
+            counter = counter.wrapping_add(1);
+        }
+        crypt_batch::<false>(round_keys, &mut batch);
+        for (block, stream) in chunk.iter_mut().zip(&batch) {
+            let sum = u128::from_ne_bytes(*block) ^ u128::from_ne_bytes(*stream);
+            *block = sum.to_ne_bytes();
+        }
     }
 }
 

@@ -18,6 +18,20 @@ pub fn crypt_blocks<const REVERSED: bool>(key: &Key, blocks: &mut [Block]) {
     portable::crypt_blocks::<REVERSED>(&key.round_keys, blocks);
 }
 
+/// Adds to the blocks the key stream of `counter` and those after it.
+///
+/// The last 32 bits of the counter must not wrap on the way.
+#[inline]
+pub fn apply_counters(key: &Key, counter: u128, blocks: &mut [Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: as above.
+        unsafe { x86_64::apply_counters(&key.mapped, counter, blocks) };
+        return;
+    }
+    portable::apply_counters(&key.round_keys, counter, blocks);
+}
+
 /// The S-box on each byte of a word.
 #[inline]
 pub fn tau(word: u32) -> u32 {
