@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 INPUT ?=
+FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
+	meterseal.crypto.kdf meterseal.crypto.random meterseal.crypto.provider \
+	meterseal.x509 meterseal.transport meterseal.net
 
 .PHONY: setup demo test test-all check format bench docs clean
 
@@ -26,7 +29,7 @@ test-all: setup  ## the long tests too
 	cargo test --quiet --locked --release -p meterseal-core
 	$(BIN)/pytest -n auto
 
-check: setup  ## formatting, lint, types, stubs, import contracts
+check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --all-targets -- --deny warnings
 	$(BIN)/ruff format --check .
@@ -34,6 +37,8 @@ check: setup  ## formatting, lint, types, stubs, import contracts
 	$(BIN)/mypy
 	$(BIN)/stubtest meterseal._core --allowlist tests/stubtest-allowlist.txt
 	$(BIN)/lint-imports
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources of crates not checked"; fi
 
 demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv
 	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT))
@@ -42,7 +47,8 @@ bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/side_by_side.py
 
 docs: setup  ## the reference of the public face, as HTML in build/docs
-	$(BIN)/pdoc --output-directory build/docs meterseal
+	$(BIN)/python -W error -m pdoc --output-directory build/docs $(FACES)
+	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --no-deps
 
 format:
 	cargo fmt --all

@@ -176,7 +176,7 @@ impl PrivateKey {
         &self.public
     }
 
-    /// The x coordinate of [d] P: plain ECDH. Hash it before use.
+    /// The x coordinate of `d P`: plain ECDH. Hash it before use.
     ///
     /// # Errors
     /// [`Error::InvalidKey`] for infinity, which no valid pair of keys gives.
