@@ -1,5 +1,7 @@
 """A session as a capture file that protocol analysers read (pcapng, Ethernet link type).
 
+The secrets of the session can stand in the same file, in a Decryption Secrets Block.
+
 The bytes are the real ones; the Ethernet, IPv4 and TCP headers around them are written by us, with
 true sequence numbers and checksums, so no privilege to listen on an interface is needed.
 """
@@ -18,6 +20,7 @@ __all__ = ["PacketWriter"]
 
 _SEGMENT: Final = 1448
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
+_TLS_KEY_LOG: Final = 0x544C534B
 _ETHERNET: Final = bytes(6) + bytes(6) + b"\x08\x00"
 
 
@@ -31,6 +34,14 @@ class PacketWriter:
         self._clock = clock
         self._identification = 0
         file.write(_section_header() + _interface_description())
+
+    def secrets(self, line: str) -> None:
+        """Write a line of the key log into the file, so that an analyser can decrypt the session.
+
+        Give it to a configuration as `key_log`. Whoever has the file can then read the session.
+        """
+        text = line.encode("ascii") + b"\n"
+        self._file.write(_block(10, struct.pack("<II", _TLS_KEY_LOG, len(text)) + text))
 
     def opened(self, local: tuple[str, int], remote: tuple[str, int]) -> None:
         """The connection stands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import (
@@ -119,9 +120,18 @@ _CHECKS: Final[dict[CertificateVerifyForm, Callable[[sm2.PublicKey, bytes, bytes
 
 def _decode(entries: Sequence[bytes]) -> list[X509Certificate]:
     try:
-        return [X509Certificate.decode(entry) for entry in entries]
+        return [
+            _decode_again(entry) if len(entry) <= _CACHED_LENGTH else X509Certificate.decode(entry)
+            for entry in entries
+        ]
     except MalformedData as error:
         raise CertificateRejected(RejectionReason.MALFORMED, str(error)) from error
+
+
+# The same few peers show the same certificates again and again. Decoding is a pure function of the
+# bytes, so its result may be kept; at most 2 MiB of encodings are.
+_CACHED_LENGTH: Final = 4096
+_decode_again = lru_cache(maxsize=512)(X509Certificate.decode)
 
 
 def _second_is_for_encryption(presented: list[X509Certificate]) -> bool:
