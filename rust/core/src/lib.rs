@@ -11,6 +11,7 @@ pub mod error;
 mod ghash;
 pub mod hmac;
 pub mod kdf;
+pub mod mlkem;
 pub mod record;
 pub mod sm2;
 pub mod sm3;

@@ -6,6 +6,7 @@ mod buffer;
 mod convert;
 mod cpu;
 mod kdf;
+mod mlkem;
 mod random;
 mod record;
 mod sm2;
@@ -14,6 +15,7 @@ mod sm2_exchange;
 mod sm3;
 mod sm4;
 mod sm4_stream;
+mod tls13;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -27,5 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sm4::register(module)?;
     sm4_stream::register(module)?;
     record::register(module)?;
+    tls13::register(module)?;
+    mlkem::register(module)?;
     Ok(())
 }

@@ -11,28 +11,36 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from meterseal.crypto import random, record, sm2, sm3, sm4
-from meterseal.errors import UsageError
+from meterseal.crypto import mlkem, random, record, sm2, sm3, sm4, tls13
+from meterseal.errors import InvalidKey, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "Decryptor",
+    "Exporter",
     "Hash",
+    "KeySchedule",
     "KeyShare",
     "MasterSecret",
     "Opener",
     "PairKeyShare",
     "Provider",
+    "Psk",
+    "Resumption",
     "Sealer",
     "Signer",
     "SmProvider",
     "TicketAead",
+    "Tls13Opener",
+    "Tls13Sealer",
     "Verifier",
 ]
 
-_GROUP_SM2 = 30
+_GROUPS_SM2 = (30, 41)
+_GROUP_HYBRID = 4590
+_POINT_LENGTH = 65
 
 
 class Hash(Protocol):
@@ -43,6 +51,10 @@ class Hash(Protocol):
 
     def digest(self) -> bytes:
         """Return the hash of everything so far."""
+        ...
+
+    def copy(self) -> Hash:
+        """Return a hash that goes on from here on its own."""
         ...
 
 
@@ -86,6 +98,93 @@ class MasterSecret(Protocol):
         ...
 
 
+class Tls13Sealer(Sealer, Protocol):
+    """A sealer of TLS 1.3 that can go on with the next keys."""
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether it is time for new keys."""
+        ...
+
+    def update(self) -> None:
+        """Take the next keys (RFC 8446, 7.2)."""
+
+
+class Tls13Opener(Protocol):
+    """Opens records of TLS 1.3; dead after the first record that does not open."""
+
+    def open(self, record: bytes, /) -> tuple[int, bytes]:
+        """Return content type (0 for nothing but padding) and content, or raise `InvalidTag`."""
+        ...
+
+    def update(self) -> None:
+        """Take the next keys (RFC 8446, 7.2)."""
+
+
+class Psk(Protocol):
+    """A pre-shared key that stays with the provider."""
+
+    def to_bytes(self) -> bytes:
+        """Give the key away: for a sealed ticket alone."""
+        ...
+
+
+class Resumption(Protocol):
+    """The resumption secret of a session."""
+
+    def psk(self, ticket_nonce: bytes, /) -> Psk:
+        """Return the key that belongs to a ticket (RFC 8446, 4.6.1)."""
+        ...
+
+
+class Exporter(Protocol):
+    """The exporter secret of a session."""
+
+    def export(self, label: bytes, context: bytes, length: int, /) -> bytes:
+        """Return `length` bytes for another use (RFC 8446, 7.5)."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """Give the secret away: for a key log alone."""
+        ...
+
+
+class KeySchedule(Protocol):
+    """The key schedule of one TLS 1.3 handshake, stage by stage (RFC 8446, 7.1)."""
+
+    def binder(self, transcript_hash: bytes, /) -> bytes:
+        """Return the binder over a hello without its binders (RFC 8446, 4.2.11.2)."""
+        ...
+
+    def handshake_protection(
+        self, shared_secret: bytes, transcript_hash: bytes, is_client: bool
+    ) -> tuple[Tls13Sealer, Tls13Opener]:
+        """Return our sealer and opener after ServerHello."""
+        ...
+
+    def application_protection(
+        self, transcript_hash: bytes, is_client: bool
+    ) -> tuple[Tls13Sealer, Tls13Opener]:
+        """Return our sealer and opener after the server's Finished."""
+        ...
+
+    def verify_data(self, of_client: bool, transcript_hash: bytes) -> bytes:
+        """Return the content of the client's or the server's Finished (RFC 8446, 4.4.4)."""
+        ...
+
+    def traffic_secrets(self) -> tuple[bytes, bytes]:
+        """Give the client's and the server's present secret away: for a key log alone."""
+        ...
+
+    def exporter(self, transcript_hash: bytes, /) -> Exporter:
+        """Return the exporter, after the server's Finished."""
+        ...
+
+    def resumption(self, transcript_hash: bytes, /) -> Resumption:
+        """Return what tickets get their keys from, after the client's Finished."""
+        ...
+
+
 class KeyShare(Protocol):
     """One ephemeral key pair for one agreement."""
 
@@ -102,7 +201,9 @@ class KeyShare(Protocol):
 class Verifier(Protocol):
     """A public key that checks signatures."""
 
-    def verify(self, signature: bytes, message: bytes, /) -> None:
+    def verify(
+        self, signature: bytes, message: bytes, identifier: bytes = sm2.DEFAULT_ID, /
+    ) -> None:
         """Check a signature over `message`, or raise `InvalidSignature`."""
 
     def verify_digest(self, signature: bytes, digest: bytes, /) -> None:
@@ -116,8 +217,8 @@ class Signer(Protocol):
         """Return the public half."""
         ...
 
-    def sign(self, message: bytes, /) -> bytes:
-        """Sign `message`; the signature is in DER."""
+    def sign(self, message: bytes, identifier: bytes = sm2.DEFAULT_ID, /) -> bytes:
+        """Sign `message` under a distinguishing identifier; the signature is in DER."""
         ...
 
     def sign_digest(self, digest: bytes, /) -> bytes:
@@ -181,6 +282,13 @@ class Provider(Protocol):
         """Return a fresh ephemeral key pair."""
         ...
 
+    def answer_key_share(self, group: int, peer_public: bytes, /) -> tuple[bytes, bytes]:
+        """Return our public value for the peer's, and the shared secret.
+
+        Raises `InvalidKey` for a bad public value.
+        """
+        ...
+
     def pair_key_share(self, key: Decryptor, *, is_initiator: bool) -> PairKeyShare:
         """Return our side of an SM2 key exchange with the static key `key`."""
         ...
@@ -199,6 +307,14 @@ class Provider(Protocol):
 
     def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
         """Take back what `MasterSecret.to_bytes` gave."""
+        ...
+
+    def key_schedule(self, protection: str, psk: Psk | None = None) -> KeySchedule:
+        """Return the key schedule of a TLS 1.3 handshake, with or without a pre-shared key."""
+        ...
+
+    def restore_psk(self, secret: bytes) -> Psk:
+        """Take back what `Psk.to_bytes` gave."""
         ...
 
     def ticket_aead(self, key: bytes, /) -> TicketAead:
@@ -235,9 +351,19 @@ class SmProvider:
         return sm3.sm3()
 
     def key_share(self, group: int, /) -> KeyShare:
-        """Return a fresh SM2 key pair; the group must be 30."""
-        _require(_GROUP_SM2, group)
-        return _Sm2KeyShare()
+        """Return a fresh key pair: 30 or 41 for SM2, 4590 for SM2 with ML-KEM-768."""
+        return _HybridKeyShare() if _is_hybrid(group) else _Sm2KeyShare()
+
+    def answer_key_share(self, group: int, peer_public: bytes, /) -> tuple[bytes, bytes]:
+        """Return our public value for the client's, and the shared secret."""
+        if not _is_hybrid(group):
+            share = _Sm2KeyShare()
+            return share.public, share.agree(peer_public)
+        _require_length(peer_public, _POINT_LENGTH + mlkem.PUBLIC_LENGTH)
+        share = _Sm2KeyShare()
+        secret = share.agree(peer_public[:_POINT_LENGTH])
+        ciphertext, second = mlkem.mlkem768_encapsulate(peer_public[_POINT_LENGTH:])
+        return share.public + ciphertext, secret + second
 
     def pair_key_share(self, key: Decryptor, *, is_initiator: bool) -> PairKeyShare:
         """Return our side of an SM2 key exchange; `key` must be an SM2 key in memory."""
@@ -264,6 +390,16 @@ class SmProvider:
         _require("sm3", hash_name)
         return record.MasterSecret.from_bytes(secret)
 
+    def key_schedule(self, protection: str, psk: Psk | None = None) -> KeySchedule:
+        """Return a schedule over HKDF-SM3 for sm4-gcm or sm4-ccm; `psk` must be one of ours."""
+        if psk is not None and not isinstance(psk, tls13.Psk):
+            raise UsageError("this provider takes its own pre-shared keys alone")
+        return tls13.KeySchedule(protection, psk)
+
+    def restore_psk(self, secret: bytes) -> Psk:
+        """Take back a pre-shared key from a ticket."""
+        return tls13.Psk.from_bytes(secret)
+
     def ticket_aead(self, key: bytes, /) -> TicketAead:
         """Return SM4-GCM under `key`."""
         return sm4.SM4GCM(key)
@@ -279,7 +415,24 @@ class _Sm2KeyShare:
         self.public = self._private.public_key().to_bytes()
 
     def agree(self, peer_public: bytes, /) -> bytes:
+        _require_length(peer_public, _POINT_LENGTH)
         return self._private.exchange_ecdh(sm2.PublicKey.from_bytes(peer_public))
+
+
+class _HybridKeyShare:
+    """SM2 and ML-KEM-768 side by side, SM2 first (draft-yang-tls-hybrid-sm2-mlkem-03, 3)."""
+
+    __slots__ = ("_lattice", "_point", "public")
+
+    def __init__(self) -> None:
+        self._point = _Sm2KeyShare()
+        self._lattice = mlkem.MlKem768PrivateKey.generate()
+        self.public = self._point.public + self._lattice.public_bytes()
+
+    def agree(self, peer_public: bytes, /) -> bytes:
+        _require_length(peer_public, _POINT_LENGTH + mlkem.CIPHERTEXT_LENGTH)
+        secret = self._point.agree(peer_public[:_POINT_LENGTH])
+        return secret + self._lattice.decapsulate(peer_public[_POINT_LENGTH:])
 
 
 class _Sm2PairKeyShare:
@@ -293,6 +446,18 @@ class _Sm2PairKeyShare:
 
     def agree(self, peer: sm2.PublicKey, peer_public: bytes, length: int, /) -> bytes:
         return self._exchange.agree(peer, sm2.PublicKey.from_bytes(peer_public), length).key
+
+
+def _is_hybrid(group: int) -> bool:
+    if group in _GROUPS_SM2:
+        return False
+    _require(_GROUP_HYBRID, group)
+    return True
+
+
+def _require_length(public: bytes, length: int) -> None:
+    if len(public) != length:
+        raise InvalidKey(f"expected a key share of {length} bytes, received {len(public)}")
 
 
 def _require(expected: object, received: object) -> None:

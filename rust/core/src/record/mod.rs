@@ -2,3 +2,5 @@
 
 pub mod cbc;
 pub mod classic;
+pub mod tls13;
+pub mod tls13_schedule;
