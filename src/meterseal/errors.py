@@ -13,15 +13,19 @@ MeterSealError
 │   ├── DecodeError          a message that does not follow its structure
 │   ├── IllegalParameter     a well-formed value that may not stand there
 │   ├── UnsupportedExtension an extension in an answer that nobody asked for
+│   ├── MissingExtension     an extension that must be there is not
 │   ├── UnexpectedMessage    a message that this point does not allow
 │   ├── Incompatible         no protocol, suite, group or signature scheme in common
-│   │   └── UnsupportedVersion
+│   │   ├── UnsupportedVersion
+│   │   ├── InappropriateFallback
+│   │   └── NoApplicationProtocol
 │   ├── InsufficientSecurity weaker than our policy
 │   ├── NoRenegotiation      a second handshake on a running session
 │   ├── BadRecord            a record that does not open
 │   ├── RecordOverflow       a record or message beyond its limit
 │   ├── HandshakeProofFailed a signature or Finished that does not prove what it must
 │   └── CertificateRejected  a certificate or chain we do not accept, with its `reason`
+│       └── CertificateRequired
 ├── AlertReceived            what the peer told us
 ├── Truncated                the stream ended without close_notify
 ├── ConnectionEnded          the session is over: nothing more can be sent
@@ -39,12 +43,14 @@ __all__ = [
     "AlertReceived",
     "BadRecord",
     "CertificateRejected",
+    "CertificateRequired",
     "ConnectionEnded",
     "DecodeError",
     "DecryptionFailed",
     "HandshakeProofFailed",
     "HandshakeTimeout",
     "IllegalParameter",
+    "InappropriateFallback",
     "Incompatible",
     "InsufficientSecurity",
     "InternalError",
@@ -54,6 +60,8 @@ __all__ = [
     "KeyExhausted",
     "MalformedData",
     "MeterSealError",
+    "MissingExtension",
+    "NoApplicationProtocol",
     "NoRenegotiation",
     "PeerError",
     "RandomnessFailure",
@@ -168,6 +176,12 @@ class UnsupportedExtension(PeerError):
     alert = AlertDescription.UNSUPPORTED_EXTENSION
 
 
+class MissingExtension(PeerError):
+    """A hello without an extension that its protocol demands."""
+
+    alert = AlertDescription.MISSING_EXTENSION
+
+
 class UnexpectedMessage(PeerError):
     """The peer sent a message that this point of the session does not allow."""
 
@@ -184,6 +198,18 @@ class UnsupportedVersion(Incompatible):
     """The peer speaks no protocol version that we may use."""
 
     alert = AlertDescription.PROTOCOL_VERSION
+
+
+class InappropriateFallback(Incompatible):
+    """The client came back with less than both ends can do (RFC 7507)."""
+
+    alert = AlertDescription.INAPPROPRIATE_FALLBACK
+
+
+class NoApplicationProtocol(Incompatible):
+    """Both ends name application protocols, and none in common (RFC 7301, 3.2)."""
+
+    alert = AlertDescription.NO_APPLICATION_PROTOCOL
 
 
 class InsufficientSecurity(PeerError):
@@ -279,6 +305,18 @@ class CertificateRejected(PeerError):
     def description(self) -> AlertDescription:
         """The alert for this reason (RFC 5246, 7.2.2)."""
         return _REJECTION_ALERTS.get(self.reason, self.alert)
+
+
+class CertificateRequired(CertificateRejected):
+    """A client of TLS 1.3 showed no certificate where one is demanded (RFC 8446, 4.4.2.4)."""
+
+    def __init__(self) -> None:
+        super().__init__(RejectionReason.MISSING, "the client showed no certificate")
+
+    @property
+    def description(self) -> AlertDescription:
+        """The alert of its own."""
+        return AlertDescription.CERTIFICATE_REQUIRED
 
 
 class AlertReceived(MeterSealError):

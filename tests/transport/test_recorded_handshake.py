@@ -15,8 +15,8 @@ from meterseal.crypto.record import MasterSecret
 from meterseal.errors import BadRecord, HandshakeProofFailed, InvalidTag
 from meterseal.transport import SUITES
 from meterseal.transport.classic.exchange import Randoms, client_exchange
-from meterseal.transport.classic.identity import Peer
 from meterseal.transport.codepoints import HANDSHAKE
+from meterseal.transport.identity import Peer
 from meterseal.transport.messages import (
     Certificate,
     ClientHello,

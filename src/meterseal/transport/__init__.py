@@ -3,6 +3,7 @@
 from meterseal.transport.config import (
     TLCP_SUITES,
     TLS12_SUITES,
+    TLS13_SUITES,
     CertificateVerifyForm,
     ClientAuthentication,
     ClientConfig,
@@ -13,7 +14,13 @@ from meterseal.transport.config import (
     ServerConfig,
 )
 from meterseal.transport.connection import Connection
-from meterseal.transport.events import Event, HandshakeCompleted, PeerClosed, WarningReceived
+from meterseal.transport.events import (
+    Event,
+    HandshakeCompleted,
+    PeerClosed,
+    SessionReceived,
+    WarningReceived,
+)
 from meterseal.transport.session import Session, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
 
@@ -21,6 +28,7 @@ __all__ = [
     "SUITES",
     "TLCP_SUITES",
     "TLS12_SUITES",
+    "TLS13_SUITES",
     "CertificateVerifyForm",
     "CipherSuite",
     "ClientAuthentication",
@@ -36,6 +44,7 @@ __all__ = [
     "ServerConfig",
     "Session",
     "SessionCache",
+    "SessionReceived",
     "TicketKeys",
     "WarningReceived",
 ]

@@ -10,9 +10,11 @@ from typing import Final
 
 TLCP: Final = 0x0101  # GB/T 38636-2020, 6.3.3
 TLS12: Final = 0x0303
+TLS13: Final = 0x0304
 
 MAX_FRAGMENT: Final = 1 << 14  # RFC 5246, 6.2.1
 MAX_PROTECTED_FRAGMENT: Final = MAX_FRAGMENT + 2048  # RFC 5246, 6.2.3
+MAX_TLS13_FRAGMENT: Final = MAX_FRAGMENT + 256  # RFC 8446, 5.2
 HEADER_LENGTH: Final = 5
 
 
@@ -32,12 +34,13 @@ APPLICATION_DATA: Final = 23
 
 
 class HandshakeType(IntEnum):
-    """What a handshake message is (RFC 5246, 7.4; RFC 5077, 3.3)."""
+    """What a handshake message is (RFC 5246, 7.4; RFC 5077, 3.3; RFC 8446, 4)."""
 
     HELLO_REQUEST = 0
     CLIENT_HELLO = 1
     SERVER_HELLO = 2
     NEW_SESSION_TICKET = 4
+    ENCRYPTED_EXTENSIONS = 8
     CERTIFICATE = 11
     SERVER_KEY_EXCHANGE = 12
     CERTIFICATE_REQUEST = 13
@@ -45,6 +48,8 @@ class HandshakeType(IntEnum):
     CERTIFICATE_VERIFY = 15
     CLIENT_KEY_EXCHANGE = 16
     FINISHED = 20
+    KEY_UPDATE = 24
+    MESSAGE_HASH = 254
 
 
 class ExtensionType(IntEnum):
@@ -54,15 +59,25 @@ class ExtensionType(IntEnum):
     SUPPORTED_GROUPS = 10
     EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
+    APPLICATION_LAYER_PROTOCOL_NEGOTIATION = 16
+    PADDING = 21
     EXTENDED_MASTER_SECRET = 23
     SESSION_TICKET = 35
+    PRE_SHARED_KEY = 41
+    EARLY_DATA = 42
     SUPPORTED_VERSIONS = 43
+    COOKIE = 44
+    PSK_KEY_EXCHANGE_MODES = 45
+    CERTIFICATE_AUTHORITIES = 47
+    KEY_SHARE = 51
     RENEGOTIATION_INFO = 0xFF01
 
 
 class CipherSuiteCode(IntEnum):
     """Cipher suites by their code point."""
 
+    TLS_SM4_GCM_SM3 = 0x00C6
+    TLS_SM4_CCM_SM3 = 0x00C7
     ECDHE_SM4_CBC_SM3 = 0xE011
     ECC_SM4_CBC_SM3 = 0xE013
     ECDHE_SM4_GCM_SM3 = 0xE051
@@ -71,22 +86,29 @@ class CipherSuiteCode(IntEnum):
 
 
 RENEGOTIATION_SCSV: Final = 0x00FF  # RFC 5746, 3.3
+FALLBACK_SCSV: Final = 0x5600  # RFC 7507, 2
 
 
 class NamedGroup(IntEnum):
     """Named groups. GmSSL 2 numbered the SM2 curve 30, a number that IANA gave to x448.
 
-    41 is the standard number (RFC 8998, 2).
+    41 is the standard number (RFC 8998, 2). 4590 joins it with ML-KEM-768
+    (draft-yang-tls-hybrid-sm2-mlkem-03).
     """
 
     SM2P256V1_GMSSL = 30
     CURVE_SM2 = 41
+    CURVE_SM2_MLKEM768 = 4590
 
 
 class SignatureScheme(IntEnum):
-    """Signature schemes. 0707 is hash sm3 = 7 with signature sm2sign = 7 (GmSSL 2)."""
+    """Signature schemes. 0707 is hash sm3 = 7 with signature sm2sign = 7 (GmSSL 2).
+
+    0708 is RFC 8998's, under an identifier of its own.
+    """
 
     SM2SIGN_SM3_GMSSL = 0x0707
+    SM2SIG_SM3 = 0x0708
 
 
 NAMED_CURVE: Final = 3  # RFC 8422, 5.4
@@ -94,6 +116,8 @@ UNCOMPRESSED: Final = 0  # RFC 8422, 5.1.2
 NULL_COMPRESSION: Final = 0
 RSA_SIGN: Final = 1
 ECDSA_SIGN: Final = 64  # RFC 8422, 5.5
+
+PSK_DHE_KE: Final = 1  # RFC 8446, 4.2.9
 
 LEVEL_WARNING: Final = 1
 LEVEL_FATAL: Final = 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.crypto.provider import Decryptor, Provider, Signer, SmProvider
 from meterseal.errors import InvalidKey, UsageError
-from meterseal.transport.codepoints import TLCP, TLS12
+from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
 from meterseal.x509 import TrustStore
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TLCP_SUITES",
     "TLS12_SUITES",
+    "TLS13_SUITES",
     "CertificateVerifyForm",
     "ClientAuthentication",
     "ClientConfig",
@@ -32,7 +33,8 @@ __all__ = [
     "ServerConfig",
 ]
 
-
+GROUPS: Final = (int(NamedGroup.CURVE_SM2_MLKEM768), int(NamedGroup.CURVE_SM2))
+TLS13_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS13)
 TLS12_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS12)
 TLCP_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLCP)
 
@@ -108,13 +110,19 @@ class Limits:
     handshake_message: int = 64 * 1024
     warnings: int = 4
     empty_records: int = 32
+    key_updates: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
     """A client's policy.
 
-    `suites` are offered in this order; all of them belong to one protocol.
+    `suites` are offered in this order, those of TLS 1.3 and TLS 1.2 in one hello; TLCP stands
+    alone.
+
+    `groups` and `key_shares` are for TLS 1.3: what may be agreed, and for which of these a share
+    goes into the first hello (all of them by default). `application_protocols` are offered in their
+    order (RFC 7301).
 
     `common_name_fallback` accepts the subject's common name for a certificate that carries no
     alternative name at all, as the certificates of the published design do. `time_in_random` puts
@@ -125,6 +133,9 @@ class ClientConfig:
     trust: TrustStore
     suites: tuple[CipherSuite, ...] = TLS12_SUITES
     credential: Credential | None = None
+    groups: tuple[int, ...] = GROUPS
+    key_shares: tuple[int, ...] | None = None
+    application_protocols: tuple[str, ...] = ()
     check_name: bool = True
     common_name_fallback: bool = False
     offer_tickets: bool = True
@@ -148,7 +159,11 @@ class ClientConfig:
 class ServerConfig:
     """A server's policy.
 
-    `suites` are chosen from in this order; the ClientHello decides whether TLCP or TLS is spoken.
+    `suites` are chosen from in this order. The ClientHello decides whether TLCP or TLS is spoken;
+    of TLS it is the highest version that both know. `groups` are those of TLS 1.3: one whose share
+    is in the hello is taken before one that must be asked for. Of `application_protocols` the first
+    is taken that the client offers too.
+
     `trust` holds the roots that may vouch for clients.
 
     `session_cache` and `ticket_keys` are shared by the connections of one server; `None` turns
@@ -159,6 +174,8 @@ class ServerConfig:
     suites: tuple[CipherSuite, ...] = TLS12_SUITES
     trust: TrustStore = field(default_factory=lambda: TrustStore([]))
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    groups: tuple[int, ...] = GROUPS
+    application_protocols: tuple[str, ...] = ()
     session_cache: SessionCache | None = field(default_factory=SessionCache)
     ticket_keys: TicketKeys | None = None
     session_lifetime: int = DEFAULT_LIFETIME

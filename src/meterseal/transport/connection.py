@@ -24,11 +24,10 @@ from meterseal.errors import (
     Truncated,
     UsageError,
 )
-from meterseal.transport.classic.client import client_flow
-from meterseal.transport.classic.server import server_flow
 from meterseal.transport.codepoints import LEVEL_FATAL, TLCP
 from meterseal.transport.driver import FIRST_VERSION, Driver
-from meterseal.transport.events import HandshakeCompleted
+from meterseal.transport.events import HandshakeCompleted, SessionReceived
+from meterseal.transport.negotiate import client_flow, server_flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +56,7 @@ class Connection:
         self._error: MeterSealError | None = None
         self._forget = forget
         self._established: HandshakeCompleted | None = None
+        self._session: Session | None = None
         self._guarded(lambda: driver.start(flow(driver)))
 
     @classmethod
@@ -96,6 +96,11 @@ class Connection:
         return self._established
 
     @property
+    def session(self) -> Session | None:
+        """The newest session that a later connection to this server may offer."""
+        return self._session
+
+    @property
     def is_peer_closed(self) -> bool:
         """Whether the peer has said close_notify."""
         return self._driver.close_received
@@ -123,6 +128,24 @@ class Connection:
             raise ConnectionEnded("the session is closed: nothing more can be sent")
         self._guarded(lambda: self._driver.send_data(data))
 
+    def update_keys(self, *, request_peer: bool = False) -> None:
+        """Change our write keys, and have the peer change its own if asked (RFC 8446, 4.6.3).
+
+        Raises `UsageError` unless a session of TLS 1.3 is established.
+        """
+        if not self._driver.can_update_keys:
+            raise UsageError("only an established session of TLS 1.3 changes its keys")
+        self._guarded(lambda: self._driver.update_write_keys(request_peer=request_peer))
+
+    def export_keying_material(self, label: bytes, context: bytes, length: int) -> bytes:
+        """Return `length` bytes that both ends can derive and nobody else (RFC 8446, 7.5).
+
+        Raises `UsageError` unless a session of TLS 1.3 is established.
+        """
+        if self._driver.exporter is None or not self._driver.is_established:
+            raise UsageError("only an established session of TLS 1.3 exports keys")
+        return self._driver.exporter.export(label, context, length)
+
     def data_to_send(self) -> bytes:
         """Return the bytes for the peer; they are handed out once."""
         return self._driver.take_output()
@@ -137,6 +160,9 @@ class Connection:
         for event in events:
             if isinstance(event, HandshakeCompleted):
                 self._established = event
+                self._session = event.session
+            elif isinstance(event, SessionReceived):
+                self._session = event.session
             yield event
 
     def _guarded(self, step: Callable[[], T]) -> T:

@@ -10,40 +10,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meterseal.crypto.sm2 import DEFAULT_ID
 from meterseal.errors import (
     AlertReceived,
-    BadRecord,
     ConnectionEnded,
     DecodeError,
     DecryptionFailed,
     InternalError,
-    InvalidTag,
     NoRenegotiation,
     RecordOverflow,
     Truncated,
     UnexpectedMessage,
-    UsageError,
 )
+from meterseal.transport.channel import Channel
 from meterseal.transport.codepoints import (
     ALERT,
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
     HANDSHAKE,
-    HEADER_LENGTH,
     LEVEL_FATAL,
     LEVEL_WARNING,
-    MAX_FRAGMENT,
     HandshakeType,
 )
 from meterseal.transport.events import PeerClosed, WarningReceived
 from meterseal.transport.flow import Decrypt, Receive, Sign
-from meterseal.transport.messages import ChangeCipherSpec, HelloRequest
-from meterseal.transport.record import RecordInbox
+from meterseal.transport.messages import ChangeCipherSpec, HelloRequest, KeyUpdate
 from meterseal.transport.transcript import Transcript
 from meterseal.transport.wire import Cursor, vector24
 
 if TYPE_CHECKING:
-    from meterseal.crypto.provider import Opener, Sealer
+    from meterseal.crypto.provider import (
+        Exporter,
+        Opener,
+        Sealer,
+        Tls13Opener,
+        Tls13Sealer,
+    )
     from meterseal.transport.config import Limits
     from meterseal.transport.events import Event
     from meterseal.transport.flow import Flow, Request
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 _MESSAGE_HEADER: Final = 4
 _CLOSE_NOTIFY: Final = 0
+_USER_CANCELED: Final = 90
 FIRST_VERSION: Final = 0x0301  # of a TLS client's first record: old servers choke on more
 _NO_RENEGOTIATION: Final = 100
 
@@ -66,43 +69,83 @@ class Driver:
         self.is_established = False
         self.close_received = False
         self.close_sent = False
+        self.exporter: Exporter | None = None
         self._limits = limits
         self._is_client = is_client
         self._flow: Flow[None] | None = None
         self._kinds: tuple[type[Message], ...] = ()
-        self._records = RecordInbox()
+        self._channel = Channel(first_version)
         self._messages = bytearray()
-        self._outbox = bytearray()
         self._plaintext: list[bytes] = []
-        self._sealer: Sealer | None = None
-        self._opener: Opener | None = None
-        self._version = first_version
+        self._drops_ccs = False
         self._warnings = 0
         self._empty_records = 0
+        self._key_updates = 0
 
     # --- for the flow --------------------------------------------------------------------
 
     def send(self, message: Message) -> None:
         """Queue one handshake message and count it into the transcript."""
-        raw = bytes((message.TYPE,)) + vector24(message.encode())
+        self.send_encoded(encode_message(message))
+
+    def send_encoded(self, raw: bytes) -> None:
+        """Queue one handshake message that is encoded already, with its header."""
         self.transcript.add(raw)
-        self._write(HANDSHAKE, raw)
+        self._channel.write(HANDSHAKE, raw)
 
     def agree_version(self, version: int) -> None:
-        """Every record from now on carries `version`, in both directions."""
-        self._version = version
-        self._records.version = version
+        """Every record from now on follows `version`, in both directions."""
+        self._channel.agree_version(version)
+        self._drops_ccs = self._channel.is_tls13
 
     def change_write_keys(self, sealer: Sealer) -> None:
         """Say ChangeCipherSpec; everything written afterwards is protected."""
-        self._write(CHANGE_CIPHER_SPEC, ChangeCipherSpec().encode())
-        self._sealer = sealer
+        self.send_change_cipher_spec()
+        self._channel.seal_with(sealer)
 
     def change_read_keys(self, opener: Opener) -> None:
         """Everything read from now on must be protected."""
         self._require_message_boundary("when the keys change")
-        self._opener = opener
-        self._records.is_protected = True
+        self._channel.open_with(opener)
+
+    # --- for a flow of TLS 1.3 -----------------------------------------------------------
+
+    def send_change_cipher_spec(self) -> None:
+        """Say ChangeCipherSpec: under TLS 1.3 for middleboxes alone (RFC 8446, D.4)."""
+        self._channel.write(CHANGE_CIPHER_SPEC, ChangeCipherSpec().encode())
+
+    def protect_writing(self, sealer: Tls13Sealer) -> None:
+        """Everything written from now on is protected."""
+        self._channel.seal_with_tls13(sealer)
+
+    def protect_reading(self, opener: Tls13Opener) -> None:
+        """Everything read from now on must be protected."""
+        self._require_message_boundary("when the keys change")
+        self._channel.open_with_tls13(opener)
+
+    def establish(self) -> None:
+        """The handshake is over though the flow goes on."""
+        self.is_established = True
+        self._drops_ccs = False
+        self.transcript.close()
+
+    @property
+    def can_update_keys(self) -> bool:
+        """Whether a session of TLS 1.3 is established and still open for writing."""
+        return self.is_established and self._channel.is_tls13 and not self.close_sent
+
+    def update_read_keys(self) -> None:
+        """Take the peer's next keys; too many of them without data in between are refused."""
+        self._require_message_boundary("when the keys change")
+        self._key_updates += 1
+        if self._key_updates > self._limits.key_updates:
+            raise UnexpectedMessage(f"more than {self._limits.key_updates} key updates")
+        self._channel.update_opener()
+
+    def update_write_keys(self, *, request_peer: bool) -> None:
+        """Send KeyUpdate and go to our next keys (RFC 8446, 4.6.3)."""
+        self.send(KeyUpdate(request_peer))
+        self._channel.update_sealer()
 
     # --- for the connection --------------------------------------------------------------
 
@@ -113,12 +156,12 @@ class Driver:
 
     def receive_data(self, data: bytes) -> None:
         """Take what arrived and act on every whole record in it."""
-        self._records.feed(data)
+        self._channel.feed(data)
         while not self.close_received:
-            record = self._records.next_record()
+            record = self._channel.next()
             if record is None:
                 return
-            self._receive_record(record)
+            self._receive_record(*record)
 
     def receive_end(self) -> None:
         """Take note that the stream ended; raises `Truncated` without a close_notify before."""
@@ -129,13 +172,15 @@ class Driver:
 
     def send_data(self, data: bytes) -> None:
         """Queue application data."""
-        if self._sealer is None or not self.is_established:
+        if not self.is_established:
             raise ConnectionEnded("no data can be sent before the handshake is complete")
-        self._outbox += self._sealer.seal(APPLICATION_DATA, data)
+        if self._channel.is_sealer_worn:
+            self.update_write_keys(request_peer=False)
+        self._channel.write(APPLICATION_DATA, data)
 
     def send_alert(self, level: int, code: int) -> None:
         """Queue an alert."""
-        self._write(ALERT, bytes((level, code)))
+        self._channel.write(ALERT, bytes((level, code)))
 
     def close(self) -> None:
         """Queue close_notify, once."""
@@ -145,9 +190,7 @@ class Driver:
 
     def take_output(self) -> bytes:
         """Return and forget the bytes to be sent."""
-        output = bytes(self._outbox)
-        self._outbox.clear()
-        return output
+        return self._channel.take_output()
 
     def take_data(self) -> bytes:
         """Return and forget the application data received."""
@@ -157,18 +200,7 @@ class Driver:
 
     # --- records -------------------------------------------------------------------------
 
-    def _write(self, content_type: int, data: bytes) -> None:
-        if self._sealer is not None:
-            self._outbox += self._sealer.seal(content_type, data)
-            return
-        head = bytes((content_type,)) + self._version.to_bytes(2, "big")
-        for start in range(0, len(data), MAX_FRAGMENT):
-            fragment = data[start : start + MAX_FRAGMENT]
-            self._outbox += head + len(fragment).to_bytes(2, "big") + fragment
-
-    def _receive_record(self, record: bytes) -> None:
-        content_type = record[0]
-        fragment = self._open(record)
+    def _receive_record(self, content_type: int, fragment: bytes) -> None:
         if content_type == APPLICATION_DATA:
             self._receive_application_data(fragment)
             return
@@ -183,22 +215,12 @@ class Driver:
             self._require_message_boundary("before ChangeCipherSpec")
             self._receive_change_cipher_spec(fragment)
 
-    def _open(self, record: bytes) -> bytes:
-        if self._opener is None:
-            return record[HEADER_LENGTH:]
-        try:
-            return self._opener.open(record)
-        except InvalidTag:
-            raise BadRecord("a record does not open") from None
-        except UsageError as error:
-            raise RecordOverflow(str(error)) from None
-
     def _receive_application_data(self, data: bytes) -> None:
         if not self.is_established:
             raise UnexpectedMessage("application data before the end of the handshake")
         self._require_message_boundary("before application data")
         if data:
-            self._empty_records = 0
+            self._empty_records = self._key_updates = 0
             self._plaintext.append(data)
             return
         self._empty_records += 1
@@ -206,6 +228,9 @@ class Driver:
             raise UnexpectedMessage(f"more than {self._limits.empty_records} empty records")
 
     def _receive_change_cipher_spec(self, fragment: bytes) -> None:
+        if self._drops_ccs and fragment == ChangeCipherSpec().encode():
+            self._count_nuisance()
+            return
         if ChangeCipherSpec not in self._kinds:
             raise UnexpectedMessage(f"expected {self._expected()}, received ChangeCipherSpec")
         cursor = Cursor(fragment)
@@ -219,8 +244,8 @@ class Driver:
         level, code = fragment
         if code == _CLOSE_NOTIFY:
             self._receive_close()
-        elif level == LEVEL_FATAL:
-            raise AlertReceived(code)
+        elif level == LEVEL_FATAL or (self._channel.is_tls13 and code != _USER_CANCELED):
+            raise AlertReceived(code)  # RFC 8446, 6: the level says nothing any more
         elif level != LEVEL_WARNING:
             raise DecodeError(f"an alert of level {level}")
         else:
@@ -257,19 +282,20 @@ class Driver:
             self._receive_message(raw)
 
     def _check_type(self, number: int) -> None:
-        if self.is_established:
-            self._check_type_after_handshake(number)
-        elif number == HandshakeType.HELLO_REQUEST and self._is_client:
-            return  # RFC 5246, 7.4.1.1: ignored while a handshake runs
-        elif all(number != kind.TYPE for kind in self._kinds):
-            raise UnexpectedMessage(f"expected {self._expected()}, received {_name(number)}")
-
-    def _check_type_after_handshake(self, number: int) -> None:
-        if number == HandshakeType.HELLO_REQUEST and self._is_client:
+        if any(number == kind.TYPE for kind in self._kinds):
             return
-        if number == HandshakeType.CLIENT_HELLO and not self._is_client:
-            raise NoRenegotiation("the client asked for a second handshake on this session")
-        raise UnexpectedMessage(f"{_name(number)} after the handshake")
+        if self._is_nuisance(number):
+            return
+        if self.is_established:
+            if number == HandshakeType.CLIENT_HELLO and not self._channel.is_tls13:
+                raise NoRenegotiation("the client asked for a second handshake on this session")
+            raise UnexpectedMessage(f"{_name(number)} after the handshake")
+        raise UnexpectedMessage(f"expected {self._expected()}, received {_name(number)}")
+
+    def _is_nuisance(self, number: int) -> bool:
+        """A HelloRequest: ignored while a handshake runs (RFC 5246, 7.4.1.1)."""
+        is_request = number == HandshakeType.HELLO_REQUEST
+        return is_request and self._is_client and not self._channel.is_tls13
 
     def _receive_message(self, raw: bytes) -> None:
         cursor = Cursor(raw, _MESSAGE_HEADER)
@@ -312,7 +338,7 @@ class Driver:
         except StopIteration:
             self._require_message_boundary("at the end of the handshake")
             self._flow = None
-            self.is_established = True
+            self.establish()
 
     def _running(self) -> Flow[None]:
         if self._flow is None:
@@ -323,10 +349,19 @@ class Driver:
         return " or ".join(kind.__name__ for kind in self._kinds) or "nothing"
 
 
+def encode_message(message: Message) -> bytes:
+    """Return a handshake message with its header (RFC 5246, 7.4)."""
+    return bytes((message.TYPE,)) + vector24(message.encode())
+
+
 def _use_key(request: Sign | Decrypt) -> bytes:
     if isinstance(request, Sign):
         key, content = request.key, request.content
-        return key.sign_digest(content) if request.is_digest else key.sign(content)
+        if request.is_digest:
+            return key.sign_digest(content)
+        if request.identifier == DEFAULT_ID:
+            return key.sign(content)  # a key elsewhere may know no other identifier
+        return key.sign(content, request.identifier)
     try:
         return request.key.decrypt(request.ciphertext)
     except DecryptionFailed:

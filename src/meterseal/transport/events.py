@@ -17,7 +17,8 @@ class HandshakeCompleted:
 
     `peer` is the verified chain, or `None` for a client that was not asked to show one;
     `peer_encryption` is that of a TLCP peer's encryption certificate.
-    `session` can be offered on the next connection, or is `None` if it cannot be resumed.
+    `session` can be offered on the next connection, or is `None` if it cannot be resumed; under
+    TLS 1.3 it comes later, as `SessionReceived`. `group` is the one of a TLS 1.3 key share.
     """
 
     suite: CipherSuite
@@ -27,6 +28,15 @@ class HandshakeCompleted:
     resumed: bool
     extended_master_secret: bool
     session: Session | None
+    application_protocol: str | None = None
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReceived:
+    """A server of TLS 1.3 gave a ticket: `session` can be offered on a later connection."""
+
+    session: Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +51,4 @@ class WarningReceived:
     code: int
 
 
-Event = HandshakeCompleted | PeerClosed | WarningReceived
+Event = HandshakeCompleted | PeerClosed | SessionReceived | WarningReceived

@@ -5,10 +5,13 @@ A block is a dict from number to body; unknown numbers are kept as bytes. Codecs
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import DecodeError, IllegalParameter
 from meterseal.transport.wire import Cursor, uint16s, vector8, vector16
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Extensions = dict[int, bytes]
 
@@ -18,8 +21,11 @@ _MAX_EXTENSIONS: Final = 64
 
 def decode_extensions(cursor: Cursor) -> Extensions:
     """Read an optional block; duplicates are refused (RFC 5246, 7.4.1.4)."""
-    if not cursor.more():
-        return {}
+    return decode_block(cursor) if cursor.more() else {}
+
+
+def decode_block(cursor: Cursor) -> Extensions:
+    """Read a block that must be there, though it may be empty (RFC 8446, 4.2)."""
     block = Cursor(cursor.vector16())
     extensions: Extensions = {}
     while block.more():
@@ -34,8 +40,11 @@ def decode_extensions(cursor: Cursor) -> Extensions:
 
 def encode_extensions(extensions: Extensions) -> bytes:
     """Write the block; nothing at all if there is no extension."""
-    if not extensions:
-        return b""
+    return encode_block(extensions) if extensions else b""
+
+
+def encode_block(extensions: Extensions) -> bytes:
+    """Write the block, empty or not."""
     return vector16(
         b"".join(number.to_bytes(2, "big") + vector16(body) for number, body in extensions.items())
     )
@@ -68,6 +77,22 @@ def _host_name(name: bytes) -> str:
     return name.decode("ascii")
 
 
+def encode_protocols(protocols: Sequence[str]) -> bytes:
+    """application_layer_protocol_negotiation (RFC 7301, 3.1)."""
+    return vector16(b"".join(vector8(protocol.encode("latin-1")) for protocol in protocols))
+
+
+def decode_protocols(body: bytes) -> tuple[str, ...]:
+    """Read the twin of `encode_protocols`; at least one name, none of them empty."""
+    outer = Cursor(body)
+    names = Cursor(outer.vector16(least=2))
+    outer.finish()
+    protocols: list[str] = []
+    while names.more():
+        protocols.append(names.vector8(least=1).decode("latin-1"))
+    return tuple(protocols)
+
+
 def encode_uint16_list(values: tuple[int, ...]) -> bytes:
     """supported_groups (RFC 8422, 5.1.1) and signature_algorithms (RFC 5246, 7.4.1.4.1)."""
     return uint16s(values)
@@ -89,6 +114,11 @@ def decode_supported_versions(body: bytes) -> tuple[int, ...]:
     if len(raw) % 2:
         raise DecodeError("supported_versions has an odd length")
     return tuple(int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
+
+
+def encode_supported_versions(versions: tuple[int, ...]) -> bytes:
+    """supported_versions of a ClientHello (RFC 8446, 4.2.1)."""
+    return vector8(b"".join(version.to_bytes(2, "big") for version in versions))
 
 
 def encode_uint8_list(values: bytes) -> bytes:

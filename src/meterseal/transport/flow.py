@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from meterseal.crypto.sm2 import DEFAULT_ID
 from meterseal.errors import InternalError
 from meterseal.transport.messages import Message
 
@@ -31,11 +32,12 @@ class Receive:
 
 @dataclass(slots=True)
 class Sign:
-    """Have `key` sign `content`: a message, or a digest as it stands."""
+    """Have `key` sign `content`: a message under an identifier, or a digest as it stands."""
 
     key: Signer
     content: bytes
     is_digest: bool
+    identifier: bytes = DEFAULT_ID
 
 
 @dataclass(slots=True)
@@ -66,9 +68,9 @@ def receive_either(first: type[M], second: type[N]) -> Flow[M | N]:
     return message
 
 
-def sign_message(key: Signer, content: bytes) -> Flow[bytes]:
+def sign_message(key: Signer, content: bytes, identifier: bytes = DEFAULT_ID) -> Flow[bytes]:
     """Sign a message the way of GB/T 32918.2-2016, 6.1, with Z."""
-    return _bytes((yield Sign(key, content, is_digest=False)))
+    return _bytes((yield Sign(key, content, is_digest=False, identifier=identifier)))
 
 
 def sign_digest(key: Signer, digest: bytes) -> Flow[bytes]:

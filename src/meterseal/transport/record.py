@@ -29,16 +29,17 @@ class RecordInbox:
 
     `version` is the only record version accepted once a version is agreed; before that any 3.x
     and TLCP's 1.1 are.
-    `is_protected` raises the length limit to that of a protected record.
+    `is_protected` raises the length limit to `max_protected`.
     """
 
-    __slots__ = ("_buffer", "_offset", "is_protected", "version")
+    __slots__ = ("_buffer", "_offset", "is_protected", "max_protected", "version")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._offset = 0
         self.version: int | None = None
         self.is_protected = False
+        self.max_protected = MAX_PROTECTED_FRAGMENT
 
     def feed(self, data: bytes) -> None:
         """Append what arrived."""
@@ -70,6 +71,6 @@ class RecordInbox:
             raise UnexpectedMessage(f"this is no TLS record: content type {content_type}")
         if version != self.version and (self.version is not None or not _is_known(version)):
             raise UnsupportedVersion(f"record of version {version:#06x}")
-        limit = MAX_PROTECTED_FRAGMENT if self.is_protected else MAX_FRAGMENT
+        limit = self.max_protected if self.is_protected else MAX_FRAGMENT
         if length > limit:
             raise RecordOverflow(f"record of {length} bytes, expected at most {limit}")

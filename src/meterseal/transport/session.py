@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from meterseal.errors import DecodeError, InvalidTag
+from meterseal.errors import DecodeError, InternalError, InvalidTag
 from meterseal.transport.suites import SUITES
 from meterseal.transport.wire import Cursor, vector8, vector16, vector24
 
 if TYPE_CHECKING:
-    from meterseal.crypto.provider import MasterSecret, Provider, TicketAead
+    from meterseal.crypto.provider import MasterSecret, Provider, Psk, TicketAead
 
 DEFAULT_LIFETIME: Final = 2 * 3600
 _MAX_TICKET: Final = 16 * 1024
 _KEY_NAME_LENGTH: Final = 16
 _NONCE_LENGTH: Final = 12
-_FORMAT: Final = 1
+_FORMAT_CLASSIC: Final = 1
+_FORMAT_TLS13: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One resumable session. `created` is in seconds since 1970; `peer_chain` is DER, leaf first.
 
@@ -33,8 +34,6 @@ class Session:
     """
 
     suite: int
-    master_secret: MasterSecret
-    extended: bool
     created: int
     policy: bytes
     server_name: str | None
@@ -46,6 +45,22 @@ class Session:
     def is_fresh(self, now: float) -> bool:
         """Whether the session may still be resumed at `now` (seconds since 1970)."""
         return 0 <= now - self.created < self.lifetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicSession(Session):
+    """A session of TLCP or TLS 1.2."""
+
+    master_secret: MasterSecret
+    extended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls13Session(Session):
+    """A session of TLS 1.3: `age_add` hides the age of the ticket when it is offered."""
+
+    psk: Psk
+    age_add: int = 0
 
 
 class SessionCache:
@@ -125,12 +140,19 @@ class TicketKeys:
 
 def _encode_state(session: Session) -> bytes:
     name = (session.server_name or "").encode("ascii")
+    if isinstance(session, ClassicSession):
+        kind = bytes((_FORMAT_CLASSIC, session.extended))
+        secret = session.master_secret.to_bytes()
+    elif isinstance(session, Tls13Session):
+        kind, secret = bytes((_FORMAT_TLS13, 0)), session.psk.to_bytes()
+    else:
+        raise InternalError("a session of no protocol")
     return (
-        bytes((_FORMAT, session.extended))
+        kind
         + session.suite.to_bytes(2, "big")
         + session.created.to_bytes(8, "big")
         + session.lifetime.to_bytes(4, "big")
-        + vector8(session.master_secret.to_bytes())
+        + vector8(secret)
         + vector8(session.policy)
         + vector16(name)
         + vector24(b"".join(vector24(certificate) for certificate in session.peer_chain))
@@ -139,27 +161,40 @@ def _encode_state(session: Session) -> bytes:
 
 def _decode_state(state: bytes, provider: Provider) -> Session:
     cursor = Cursor(state)
-    if cursor.uint8() != _FORMAT:
-        raise DecodeError("a ticket of another format")
-    extended = bool(cursor.uint8())
+    kind, extended = cursor.uint8(), bool(cursor.uint8())
     suite = cursor.uint16()
-    if suite not in SUITES:
-        raise DecodeError("a ticket of an unknown suite")
+    if kind not in {_FORMAT_CLASSIC, _FORMAT_TLS13} or suite not in SUITES:
+        raise DecodeError("a ticket of another format or of an unknown suite")
     created = int.from_bytes(cursor.fixed(8), "big")
     lifetime = cursor.uint32()
     secret, policy, name = cursor.vector8(), cursor.vector8(), cursor.vector16()
-    entries = Cursor(cursor.vector24())
+    common: _Common = {
+        "suite": suite,
+        "created": created,
+        "lifetime": lifetime,
+        "policy": policy,
+        "server_name": name.decode("ascii") or None,
+        "peer_chain": _decode_chain(cursor),
+    }
     cursor.finish()
+    if kind == _FORMAT_TLS13:
+        return Tls13Session(psk=provider.restore_psk(secret), **common)
+    master_secret = provider.restore_master_secret(SUITES[suite].hash_name, secret)
+    return ClassicSession(master_secret=master_secret, extended=extended, **common)
+
+
+def _decode_chain(cursor: Cursor) -> tuple[bytes, ...]:
+    entries = Cursor(cursor.vector24())
     chain: list[bytes] = []
     while entries.more():
         chain.append(entries.vector24())
-    return Session(
-        suite=suite,
-        master_secret=provider.restore_master_secret(SUITES[suite].hash_name, secret),
-        extended=extended,
-        created=created,
-        lifetime=lifetime,
-        policy=policy,
-        server_name=name.decode("ascii") or None,
-        peer_chain=tuple(chain),
-    )
+    return tuple(chain)
+
+
+class _Common(TypedDict):
+    suite: int
+    created: int
+    lifetime: int
+    policy: bytes
+    server_name: str | None
+    peer_chain: tuple[bytes, ...]

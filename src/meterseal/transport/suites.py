@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from meterseal.transport.codepoints import TLCP, TLS12, CipherSuiteCode
+from meterseal.transport.codepoints import TLCP, TLS12, TLS13, CipherSuiteCode
 
 
 class Agreement(Enum):
@@ -15,6 +15,7 @@ class Agreement(Enum):
     ECDHE = "ECDHE with a signed point"
     TLCP_ECC = "premaster under the server's encryption key"
     TLCP_ECDHE = "SM2 key exchange of both ends' encryption keys"
+    TLS13 = "a key share in each hello"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,15 @@ def _tlcp(code: CipherSuiteCode, agreement: Agreement, protection: str) -> Ciphe
     return CipherSuite(code, code.name, TLCP, agreement, "sm3", protection)
 
 
+def _tls13(code: CipherSuiteCode, protection: str) -> CipherSuite:
+    return CipherSuite(code, code.name, TLS13, Agreement.TLS13, "sm3", protection)
+
+
 SUITES: Final[dict[int, CipherSuite]] = {
     suite.code: suite
     for suite in (
+        _tls13(CipherSuiteCode.TLS_SM4_GCM_SM3, "sm4-gcm"),
+        _tls13(CipherSuiteCode.TLS_SM4_CCM_SM3, "sm4-ccm"),
         CipherSuite(
             code=CipherSuiteCode.ECDHE_SM2_WITH_SMS4_GCM_SM3,
             name="ECDHE-SM2-WITH-SMS4-GCM-SM3",

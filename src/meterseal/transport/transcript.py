@@ -1,40 +1,75 @@
-"""The running hash over all handshake messages (RFC 5246, 7.4.9)."""
+"""The running hash over all handshake messages (RFC 5246, 7.4.9; RFC 8446, 4.4.1)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meterseal.errors import InternalError
+from meterseal.transport.codepoints import HandshakeType
+from meterseal.transport.wire import vector24
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meterseal.crypto.provider import Hash
 
 
 class Transcript:
     """Every handshake message as sent and received, without record headers.
 
-    The hash is known only once a suite is chosen; until then the few messages are kept.
+    The hash is known only once a suite is chosen; until then the few messages are kept. `last` is
+    the message that came or went last, until the transcript is closed.
     """
 
-    __slots__ = ("_early", "_hash")
+    __slots__ = ("_early", "_hash", "_is_closed", "last")
 
     def __init__(self) -> None:
-        self._early = bytearray()
+        self._early: list[bytes] = []
         self._hash: Hash | None = None
+        self._is_closed = False
+        self.last = b""
 
     def start(self, running_hash: Hash) -> None:
         """Choose the hash: the messages so far go in first."""
-        running_hash.update(bytes(self._early))
+        for message in self._early:
+            running_hash.update(message)
         self._early.clear()
         self._hash = running_hash
 
+    def start_after_retry(self, new_hash: Callable[[], Hash]) -> None:
+        """Choose the hash; the first hello stands there by its hash (RFC 8446, 4.4.1)."""
+        first = new_hash()
+        first.update(self._early[0])
+        digest = first.digest()
+        self._early[0] = bytes((HandshakeType.MESSAGE_HASH,)) + vector24(digest)
+        self.start(new_hash())
+
     def add(self, message: bytes) -> None:
         """Append one message with its four-byte header."""
+        if self._is_closed:
+            return
+        self.last = message
         if self._hash is None:
-            self._early += message
+            self._early.append(message)
         else:
             self._hash.update(message)
 
     def digest(self) -> bytes:
         """Return the hash of everything so far."""
+        return self._running().digest()
+
+    def copy_hash(self) -> Hash:
+        """Return a hash of everything so far that goes on by itself."""
+        return self._running().copy()
+
+    def close(self) -> None:
+        """Forget everything: what comes after the handshake is in no hash."""
+        self._early.clear()
+        self._hash = None
+        self._is_closed = True
+        self.last = b""
+
+    def _running(self) -> Hash:
         if self._hash is None:
-            raise RuntimeError("the transcript has no hash yet")
-        return self._hash.digest()
+            raise InternalError("the transcript has no hash")
+        return self._hash

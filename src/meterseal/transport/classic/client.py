@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from meterseal.transport.classic import identity, steps
+from meterseal.transport import identity
+from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import Randoms, client_exchange
 from meterseal.transport.classic.offer import accept_server_hello, make_offer
 from meterseal.transport.classic.profile import PROFILES, SIGN_FORM, require_scheme
@@ -34,15 +35,16 @@ from meterseal.transport.messages import (
     ServerHelloDone,
     TlcpCertificateVerify,
 )
-from meterseal.transport.session import DEFAULT_LIFETIME, Session
+from meterseal.transport.session import DEFAULT_LIFETIME, ClassicSession
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import MasterSecret
-    from meterseal.transport.classic.identity import Peer
-    from meterseal.transport.classic.offer import Choice
+    from meterseal.transport.classic.offer import Choice, Offer
     from meterseal.transport.config import ClientConfig, Credential
     from meterseal.transport.driver import Driver
     from meterseal.transport.flow import Flow
+    from meterseal.transport.identity import Peer
+    from meterseal.transport.session import Session
 
 M = TypeVar("M", bound=Message)
 
@@ -54,6 +56,17 @@ def client_flow(
     offer = make_offer(config, server_name, session)
     driver.send(offer.hello)
     server_hello = yield from receive(ServerHello)
+    yield from shake_hands(driver, config, server_name, offer, server_hello)
+
+
+def shake_hands(
+    driver: Driver,
+    config: ClientConfig,
+    server_name: str | None,
+    offer: Offer,
+    server_hello: ServerHello,
+) -> Flow[None]:
+    """Shake hands after the server's hello."""
     choice = accept_server_hello(server_hello, offer, config)
     driver.agree_version(choice.suite.version)
     driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
@@ -126,7 +139,7 @@ def _receive_ticket(choice: Choice) -> Flow[NewSessionTicket | None]:
 
 
 def _resume(
-    driver: Driver, config: ClientConfig, choice: Choice, randoms: Randoms, session: Session
+    driver: Driver, config: ClientConfig, choice: Choice, randoms: Randoms, session: ClassicSession
 ) -> Flow[None]:
     """Take the abbreviated way (RFC 5246, 7.3). The stored chain must still verify today."""
     version = choice.suite.version
@@ -155,14 +168,14 @@ def _new_session(
     master_secret: MasterSecret,
     peer: Peer,
     naming: tuple[str | None, bytes, NewSessionTicket | None],
-) -> Session | None:
+) -> ClassicSession | None:
     """Return what may be offered next time, or `None` if the server keeps nothing."""
     server_name, session_id, new_ticket = naming
     ticket = new_ticket.ticket if new_ticket else b""
     if not ticket and not session_id:
         return None
     hint = new_ticket.ticket_lifetime_hint if new_ticket else 0
-    return Session(
+    return ClassicSession(
         suite=choice.suite.code,
         master_secret=master_secret,
         extended=choice.extended_master_secret,

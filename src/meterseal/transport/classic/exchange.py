@@ -36,9 +36,9 @@ from meterseal.transport.wire import vector24
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import KeyShare, PairKeyShare
-    from meterseal.transport.classic.identity import Peer
     from meterseal.transport.config import ClientConfig, EncryptionCredential, ServerConfig
     from meterseal.transport.flow import Flow
+    from meterseal.transport.identity import Peer
     from meterseal.transport.suites import CipherSuite
     from meterseal.x509 import VerifiedChain
 

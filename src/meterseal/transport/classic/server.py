@@ -14,19 +14,25 @@ from meterseal.errors import (
     Incompatible,
     RejectionReason,
 )
-from meterseal.transport.classic import identity, steps
+from meterseal.transport import identity
+from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import SCHEME_TLS12, Randoms, server_exchange
 from meterseal.transport.classic.offer import (
     Choice,
     answer_extensions,
     check_client_hello,
+)
+from meterseal.transport.classic.profile import PROFILES, accepted_forms, request_certificate
+from meterseal.transport.codepoints import TLS12, TLS13, ExtensionType
+from meterseal.transport.config import ClientAuthentication
+from meterseal.transport.flow import receive
+from meterseal.transport.hello import (
+    DOWNGRADE_SENTINELS,
+    RANDOM_LENGTH,
+    choose_protocol,
     fresh_random,
     requested_server_name,
 )
-from meterseal.transport.classic.profile import PROFILES, accepted_forms, request_certificate
-from meterseal.transport.codepoints import ExtensionType
-from meterseal.transport.config import ClientAuthentication
-from meterseal.transport.flow import receive
 from meterseal.transport.messages import (
     Certificate,
     CertificateVerify,
@@ -35,15 +41,16 @@ from meterseal.transport.messages import (
     ServerHello,
     ServerHelloDone,
 )
-from meterseal.transport.session import Session
+from meterseal.transport.session import ClassicSession
 from meterseal.transport.suites import SUITES
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import MasterSecret
-    from meterseal.transport.classic.identity import Peer
     from meterseal.transport.config import ServerConfig
     from meterseal.transport.driver import Driver
     from meterseal.transport.flow import Flow
+    from meterseal.transport.identity import Peer
+    from meterseal.transport.session import Session
     from meterseal.transport.suites import CipherSuite
 
 
@@ -58,9 +65,8 @@ class _Opening:
     choice: Choice
 
 
-def server_flow(driver: Driver, config: ServerConfig) -> Flow[None]:
-    """Shake hands as a server."""
-    hello = yield from receive(ClientHello)
+def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[None]:
+    """Shake hands after the client's hello."""
     suite = check_client_hello(hello, config)
     driver.agree_version(suite.version)
     driver.transcript.start(config.provider.new_hash(suite.hash_name))
@@ -77,7 +83,7 @@ def _send_server_hello(
     config: ServerConfig,
     hello: ClientHello,
     suite: CipherSuite,
-    session: Session | None,
+    session: ClassicSession | None,
 ) -> _Opening:
     with_ticket = (
         config.ticket_keys is not None and ExtensionType.SESSION_TICKET in hello.extensions
@@ -88,12 +94,13 @@ def _send_server_hello(
         session_id = config.provider.random_bytes(32)
     else:
         session_id = b""
+    protocol = choose_protocol(hello, config)
     answer = ServerHello(
         server_version=suite.version,
-        random=fresh_random(config.provider, with_time=config.time_in_random),
+        random=_server_random(config, suite.version),
         session_id=session_id,
         cipher_suite=suite.code,
-        extensions=answer_extensions(hello, with_ticket=with_ticket),
+        extensions=answer_extensions(hello, with_ticket=with_ticket, application_protocol=protocol),
     )
     driver.send(answer)
     choice = Choice(
@@ -101,9 +108,19 @@ def _send_server_hello(
         extended_master_secret=ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions,
         expects_ticket=with_ticket,
         is_resumed=session is not None,
+        application_protocol=protocol,
     )
     randoms = Randoms(hello.random, answer.random)
     return _Opening(hello, requested_server_name(hello), session_id, randoms, choice)
+
+
+def _server_random(config: ServerConfig, version: int) -> bytes:
+    """The random; one who could speak TLS 1.3 says so in its end (RFC 8446, 4.1.3)."""
+    random = fresh_random(config.provider, with_time=config.time_in_random)
+    if version != TLS12 or all(suite.version != TLS13 for suite in config.suites):
+        return random
+    sentinel = DOWNGRADE_SENTINELS[0]
+    return random[: RANDOM_LENGTH - len(sentinel)] + sentinel
 
 
 # --- the full handshake ------------------------------------------------------------------
@@ -161,11 +178,13 @@ def _receive_certificate_verify(
 # --- resumption --------------------------------------------------------------------------
 
 
-def _find_session(hello: ClientHello, suite: CipherSuite, config: ServerConfig) -> Session | None:
+def _find_session(
+    hello: ClientHello, suite: CipherSuite, config: ServerConfig
+) -> ClassicSession | None:
     """Return the session that the client may resume; anything doubtful means a full handshake."""
     session = _offered_session(hello, config)
     if (
-        session is None
+        not isinstance(session, ClassicSession)
         or session.suite != suite.code
         or session.policy != config.policy_digest()
         or session.server_name != requested_server_name(hello)
@@ -188,7 +207,7 @@ def _offered_session(hello: ClientHello, config: ServerConfig) -> Session | None
     return None
 
 
-def _client_still_valid(session: Session, config: ServerConfig) -> bool:
+def _client_still_valid(session: ClassicSession, config: ServerConfig) -> bool:
     if not session.peer_chain:
         return config.client_authentication is not ClientAuthentication.REQUIRED
     try:
@@ -199,7 +218,7 @@ def _client_still_valid(session: Session, config: ServerConfig) -> bool:
 
 
 def _resume(
-    driver: Driver, config: ServerConfig, opening: _Opening, session: Session
+    driver: Driver, config: ServerConfig, opening: _Opening, session: ClassicSession
 ) -> Flow[None]:
     choice, randoms, secret = opening.choice, opening.randoms, session.master_secret
     peer = (
@@ -219,8 +238,8 @@ def _resume(
 
 def _new_session(
     config: ServerConfig, opening: _Opening, secret: MasterSecret, peer: Peer | None
-) -> Session:
-    return Session(
+) -> ClassicSession:
+    return ClassicSession(
         suite=opening.choice.suite.code,
         master_secret=secret,
         extended=opening.choice.extended_master_secret,

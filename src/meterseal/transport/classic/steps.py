@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.provider import MasterSecret, Opener, Provider, Sealer
     from meterseal.transport.classic.exchange import Randoms
-    from meterseal.transport.classic.identity import Peer
     from meterseal.transport.classic.offer import Choice
     from meterseal.transport.driver import Driver
     from meterseal.transport.flow import Flow
+    from meterseal.transport.identity import Peer
     from meterseal.transport.session import Session
 
 CLIENT_FINISHED = b"client finished"
@@ -113,5 +113,6 @@ def complete(  # noqa: PLR0913  (the sum of the handshake)
             resumed=choice.is_resumed,
             extended_master_secret=choice.extended_master_secret,
             session=session,
+            application_protocol=choice.application_protocol,
         )
     )

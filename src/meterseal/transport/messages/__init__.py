@@ -1,4 +1,4 @@
-"""The handshake messages of TLS 1.2 and TLCP, one codec each."""
+"""The handshake messages of TLCP, TLS 1.2 and TLS 1.3, one codec each."""
 
 from typing import ClassVar, Protocol, Self
 
@@ -8,7 +8,12 @@ from meterseal.transport.messages.certificate import (
     CertificateVerify,
 )
 from meterseal.transport.messages.finished import ChangeCipherSpec, Finished, NewSessionTicket
-from meterseal.transport.messages.hello import ClientHello, HelloRequest, ServerHello
+from meterseal.transport.messages.hello import (
+    RETRY_RANDOM,
+    ClientHello,
+    HelloRequest,
+    ServerHello,
+)
 from meterseal.transport.messages.key_exchange import (
     ClientKeyExchange,
     ServerHelloDone,
@@ -23,10 +28,21 @@ from meterseal.transport.messages.tlcp import (
     TlcpCertificateRequest,
     TlcpCertificateVerify,
 )
+from meterseal.transport.messages.tls13 import (
+    CertificateEntry,
+    EncryptedExtensions,
+    KeyUpdate,
+    Tls13Certificate,
+    Tls13CertificateRequest,
+    Tls13Finished,
+    Tls13NewSessionTicket,
+)
 from meterseal.transport.wire import Cursor
 
 __all__ = [
+    "RETRY_RANDOM",
     "Certificate",
+    "CertificateEntry",
     "CertificateRequest",
     "CertificateVerify",
     "ChangeCipherSpec",
@@ -36,8 +52,10 @@ __all__ = [
     "EccServerKeyExchange",
     "EcdheClientKeyExchange",
     "EcdheServerKeyExchange",
+    "EncryptedExtensions",
     "Finished",
     "HelloRequest",
+    "KeyUpdate",
     "Message",
     "NewSessionTicket",
     "ServerHello",
@@ -45,6 +63,10 @@ __all__ = [
     "ServerKeyExchange",
     "TlcpCertificateRequest",
     "TlcpCertificateVerify",
+    "Tls13Certificate",
+    "Tls13CertificateRequest",
+    "Tls13Finished",
+    "Tls13NewSessionTicket",
     "ecdh_parameters",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from meterseal.transport.codepoints import HandshakeType
 from meterseal.transport.extensions import Extensions, decode_extensions, encode_extensions
@@ -74,6 +74,11 @@ class ClientHello:
         )
 
 
+RETRY_RANDOM: Final = bytes.fromhex(  # SHA-256("HelloRetryRequest") (RFC 8446, 4.1.3)
+    "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
+)
+
+
 # struct {
 #     ProtocolVersion server_version;
 #     Random random;
@@ -84,7 +89,7 @@ class ClientHello:
 # } ServerHello;
 @dataclass(slots=True)
 class ServerHello:
-    """What the server chose (RFC 5246, 7.4.1.3)."""
+    """What the server chose (RFC 5246, 7.4.1.3), or what it asks for first (RFC 8446, 4.1.4)."""
 
     TYPE: ClassVar[int] = HandshakeType.SERVER_HELLO
     server_version: int
@@ -116,3 +121,8 @@ class ServerHello:
             + bytes((self.compression_method,))
             + encode_extensions(self.extensions)
         )
+
+    @property
+    def is_retry_request(self) -> bool:
+        """Whether this is a HelloRetryRequest."""
+        return self.random == RETRY_RANDOM

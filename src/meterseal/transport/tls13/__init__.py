@@ -1,0 +1,1 @@
+"""TLS 1.3 with SM suites (RFC 8446, RFC 8998) as one generator flow per role."""

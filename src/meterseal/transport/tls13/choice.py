@@ -1,0 +1,154 @@
+"""What a server reads in a ClientHello, and what it chooses (RFC 8446, 4.1 and 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from meterseal.errors import (
+    IllegalParameter,
+    Incompatible,
+    MissingExtension,
+    UnsupportedVersion,
+)
+from meterseal.transport.codepoints import (
+    NULL_COMPRESSION,
+    PSK_DHE_KE,
+    TLS13,
+    ExtensionType,
+    SignatureScheme,
+)
+from meterseal.transport.extensions import decode_uint8_list, decode_uint16_list
+from meterseal.transport.extensions_tls13 import OfferedPsks, decode_key_shares
+from meterseal.transport.hello import choose_protocol, requested_server_name
+
+if TYPE_CHECKING:
+    from meterseal.transport.config import ServerConfig
+    from meterseal.transport.extensions import Extensions
+    from meterseal.transport.messages import ClientHello
+    from meterseal.transport.suites import CipherSuite
+
+_SSL3: Final = 0x0300
+_SCHEME: Final = int(SignatureScheme.SM2SIG_SM3)
+_MAY_CHANGE: Final = frozenset(
+    {
+        ExtensionType.KEY_SHARE,
+        ExtensionType.PRE_SHARED_KEY,
+        ExtensionType.EARLY_DATA,
+        ExtensionType.COOKIE,
+        ExtensionType.PADDING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What we chose. `share` is the client's, or `None` if it must be asked for."""
+
+    suite: CipherSuite
+    group: int
+    share: bytes | None
+    psks: OfferedPsks | None
+    takes_tickets: bool
+    server_name: str | None
+    application_protocol: str | None
+
+
+def choose(hello: ClientHello, config: ServerConfig) -> Choice:
+    """Choose suite, group and names, or say why there is no choice."""
+    _check_form(hello)
+    extensions = hello.extensions
+    suite = _choose_suite(hello, config)
+    group, share = _choose_group(extensions, config)
+    modes = extensions.get(ExtensionType.PSK_KEY_EXCHANGE_MODES)
+    takes_tickets = modes is not None and PSK_DHE_KE in decode_uint8_list(modes)
+    psks = _offered_psks(extensions)
+    if psks is not None and modes is None:
+        raise MissingExtension("a pre-shared key without psk_key_exchange_modes")
+    return Choice(
+        suite=suite,
+        group=group,
+        share=share,
+        psks=psks if takes_tickets else None,
+        takes_tickets=takes_tickets,
+        server_name=requested_server_name(hello),
+        application_protocol=choose_protocol(hello, config),
+    )
+
+
+def check_schemes(hello: ClientHello) -> None:
+    """A certificate will have to be shown: the client must take our signatures."""
+    body = hello.extensions.get(ExtensionType.SIGNATURE_ALGORITHMS)
+    if body is None:
+        raise MissingExtension("the client does not say which signatures it takes")
+    if _SCHEME not in decode_uint16_list(body):
+        raise Incompatible("the client does not take SM2 signatures of TLS 1.3 (0x0708)")
+
+
+def check_second_hello(second: ClientHello, first: ClientHello, group: int) -> None:
+    """After a HelloRetryRequest the client says the same, but with the share (4.1.2)."""
+    if _constant(second) != _constant(first):
+        raise IllegalParameter("the second ClientHello differs from the first")
+    if ExtensionType.COOKIE in second.extensions:
+        raise IllegalParameter("a cookie that we did not give")
+    if list(decode_key_shares(second.extensions.get(ExtensionType.KEY_SHARE, b"\0\0"))) != [group]:
+        raise IllegalParameter(f"the second ClientHello has not the one share of group {group}")
+
+
+def _constant(hello: ClientHello) -> tuple[object, ...]:
+    kept = {n: body for n, body in hello.extensions.items() if n not in _MAY_CHANGE}
+    return (
+        hello.client_version,
+        hello.random,
+        hello.session_id,
+        hello.cipher_suites,
+        hello.compression_methods,
+        kept,
+    )
+
+
+def _check_form(hello: ClientHello) -> None:
+    if hello.client_version <= _SSL3:  # RFC 8446, D.5
+        raise UnsupportedVersion(f"the client offers version {hello.client_version:#06x}")
+    if hello.compression_methods != bytes((NULL_COMPRESSION,)):
+        raise IllegalParameter("a compression method other than null")
+
+
+def _choose_suite(hello: ClientHello, config: ServerConfig) -> CipherSuite:
+    for suite in config.suites:
+        if suite.version == TLS13 and suite.code in hello.cipher_suites:
+            return suite
+    raise Incompatible("no cipher suite in common")
+
+
+def _choose_group(extensions: Extensions, config: ServerConfig) -> tuple[int, bytes | None]:
+    """Prefer a group whose share is there; else ask for the first that both know."""
+    groups, shares = _groups_and_shares(extensions)
+    for group in config.groups:
+        if group in shares:
+            return group, shares[group]
+    for group in config.groups:
+        if group in groups:
+            return group, None
+    raise Incompatible("no group in common: the client does not offer curveSM2 (41)")
+
+
+def _groups_and_shares(extensions: Extensions) -> tuple[tuple[int, ...], dict[int, bytes]]:
+    body = extensions.get(ExtensionType.SUPPORTED_GROUPS)
+    shared = extensions.get(ExtensionType.KEY_SHARE)
+    if body is None or shared is None:
+        raise MissingExtension("a hello without groups or without key shares")
+    groups, shares = decode_uint16_list(body), decode_key_shares(shared)
+    for group in shares:
+        if group not in groups:
+            raise IllegalParameter(f"a key share of group {group}, which is not offered")
+    return groups, shares
+
+
+def _offered_psks(extensions: Extensions) -> OfferedPsks | None:
+    body = extensions.get(ExtensionType.PRE_SHARED_KEY)
+    if body is None:
+        return None
+    if list(extensions)[-1] != ExtensionType.PRE_SHARED_KEY:
+        raise IllegalParameter("pre_shared_key is not the last extension")
+    return OfferedPsks.decode(body)

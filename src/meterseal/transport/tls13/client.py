@@ -1,0 +1,205 @@
+"""The client's handshake, top to bottom (RFC 8446, 2).
+
+Client                                              Server
+ClientHello                   -------->
+                              <--------  [HelloRetryRequest]
+[ClientHello]                 -------->
+                                               ServerHello
+                                       EncryptedExtensions
+                                      [CertificateRequest]
+                                             [Certificate]
+                                       [CertificateVerify]
+                              <--------           Finished
+[Certificate]
+[CertificateVerify]
+Finished                      -------->
+                              <--------  [NewSessionTicket]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meterseal.errors import (
+    DecodeError,
+    IllegalParameter,
+    MissingExtension,
+    UnsupportedExtension,
+)
+from meterseal.transport import identity
+from meterseal.transport.codepoints import TLS13, ExtensionType
+from meterseal.transport.extensions import decode_uint16_list
+from meterseal.transport.flow import receive, receive_either
+from meterseal.transport.hello import accept_protocol
+from meterseal.transport.messages import (
+    EncryptedExtensions,
+    ServerHello,
+    Tls13Certificate,
+    Tls13CertificateRequest,
+)
+from meterseal.transport.tls13 import steps
+from meterseal.transport.tls13.after import Continuation
+from meterseal.transport.tls13.offer import accept_server_hello, answer_retry, encode_hello
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import KeySchedule
+    from meterseal.transport.config import ClientConfig
+    from meterseal.transport.driver import Driver
+    from meterseal.transport.extensions import Extensions
+    from meterseal.transport.flow import Flow
+    from meterseal.transport.suites import CipherSuite
+    from meterseal.transport.tls13.offer import Answer, Offer
+
+_IN_ENCRYPTED_EXTENSIONS = frozenset(
+    {
+        ExtensionType.SERVER_NAME,
+        ExtensionType.SUPPORTED_GROUPS,
+        ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What the server's flight proved, and whether it asks the same of us."""
+
+    proven: steps.PeerProven
+    request: Tls13CertificateRequest | None
+
+
+def shake_hands(
+    driver: Driver,
+    config: ClientConfig,
+    server_name: str | None,
+    offer: Offer,
+    server_hello: ServerHello,
+) -> Flow[Continuation]:
+    """Shake hands after the server's first answer; return what the rest of the session needs."""
+    driver.agree_version(TLS13)
+    retried: CipherSuite | None = None
+    if server_hello.is_retry_request:
+        offer, retried = answer_retry(server_hello, offer, config)
+        server_hello = yield from _send_second_hello(driver, config, offer, retried)
+    answer = accept_server_hello(server_hello, offer, retried)
+    if retried is None:
+        driver.transcript.start(config.provider.new_hash(answer.suite.hash_name))
+        driver.send_change_cipher_spec()
+    schedule = _enter_handshake(driver, config, offer, answer)
+    extensions = yield from _receive_encrypted_extensions(offer)
+    protocol = accept_protocol(extensions, config)
+    proof = yield from _receive_proof(driver, config, server_name, offer, answer)
+    finished = yield from steps.receive_finished(driver, schedule, of_client=False)
+    server_finished = driver.transcript.digest()
+    sealer, opener = schedule.application_protection(server_finished, is_client=True)
+    exporter = schedule.exporter(server_finished)
+    yield from _send_proof(driver, config, proof.request)
+    steps.send_finished(driver, schedule, of_client=True)
+    driver.protect_reading(opener)
+    driver.protect_writing(sealer)
+    driver.exporter = exporter
+    steps.log_traffic(config.key_log, offer.hello.random, schedule, "TRAFFIC_SECRET_0")
+    steps.log_exporter(config.key_log, offer.hello.random, exporter)
+    resumption = schedule.resumption(driver.transcript.digest())
+    steps.complete(
+        driver,
+        (proof.proven, finished),
+        suite=answer.suite,
+        group=answer.group,
+        server_name=server_name,
+        application_protocol=protocol,
+        resumed=answer.is_resumed,
+    )
+    chain = proof.proven.peer.entries() if proof.proven.peer else ()
+    return Continuation(answer.suite, server_name, chain, resumption)
+
+
+def _send_second_hello(
+    driver: Driver, config: ClientConfig, offer: Offer, suite: CipherSuite
+) -> Flow[ServerHello]:
+    driver.transcript.start_after_retry(lambda: config.provider.new_hash(suite.hash_name))
+    driver.send_change_cipher_spec()
+    driver.send_encoded(encode_hello(offer, config, driver.transcript.copy_hash()))
+    return (yield from receive(ServerHello))
+
+
+def _enter_handshake(
+    driver: Driver, config: ClientConfig, offer: Offer, answer: Answer
+) -> KeySchedule:
+    psk = offer.session.psk if answer.is_resumed and offer.session else None
+    schedule = config.provider.key_schedule(answer.suite.protection, psk)
+    sealer, opener = schedule.handshake_protection(
+        answer.shared_secret, driver.transcript.digest(), is_client=True
+    )
+    driver.protect_writing(sealer)
+    driver.protect_reading(opener)
+    stage = "HANDSHAKE_TRAFFIC_SECRET"
+    steps.log_traffic(config.key_log, offer.hello.random, schedule, stage)
+    return schedule
+
+
+def _receive_encrypted_extensions(offer: Offer) -> Flow[Extensions]:
+    extensions = (yield from receive(EncryptedExtensions)).extensions
+    for number, body in extensions.items():
+        if number not in offer.hello.extensions:
+            raise UnsupportedExtension(f"the server answers extension {number}, not offered")
+        if number not in _IN_ENCRYPTED_EXTENSIONS:
+            raise IllegalParameter(f"extension {number} does not belong into this message")
+        if number == ExtensionType.SERVER_NAME and body:
+            raise DecodeError("the answer to server_name is not empty")
+    return extensions
+
+
+# --- who we are --------------------------------------------------------------------------
+
+
+def _receive_proof(
+    driver: Driver, config: ClientConfig, server_name: str | None, offer: Offer, answer: Answer
+) -> Flow[_Proof]:
+    """The server's certificate and its proof; a resumed one's stored chain must still verify."""
+    if answer.is_resumed and offer.session is not None:
+        entries = offer.session.peer_chain
+        peer = identity.verify_server(entries, config, offer.session.server_name, TLS13)
+        return _Proof(steps.PeerProven(peer), None)
+    request: Tls13CertificateRequest | None = None
+    following = yield from receive_either(Tls13CertificateRequest, Tls13Certificate)
+    if isinstance(following, Tls13CertificateRequest):
+        request = following
+        _check_request(request)
+        following = yield from receive(Tls13Certificate)
+    _check_certificate(following)
+    peer = identity.verify_server(following.chain(), config, server_name, TLS13)
+    proven = yield from steps.receive_certificate_verify(driver, peer, steps.SERVER_CONTEXT)
+    return _Proof(proven, request)
+
+
+def _check_request(request: Tls13CertificateRequest) -> None:
+    if request.context:
+        raise IllegalParameter("a certificate request of the handshake has no context")
+    if ExtensionType.SIGNATURE_ALGORITHMS not in request.extensions:
+        raise MissingExtension("the server does not say which signatures it takes")
+
+
+def _check_certificate(certificate: Tls13Certificate) -> None:
+    if certificate.context:
+        raise IllegalParameter("the server's certificate has a context")
+    if not certificate.certificate_list:
+        raise DecodeError("the server showed no certificate")
+    for entry in certificate.certificate_list:
+        for number in entry.extensions:
+            raise UnsupportedExtension(f"extension {number} of a certificate was not offered")
+
+
+def _send_proof(
+    driver: Driver, config: ClientConfig, request: Tls13CertificateRequest | None
+) -> Flow[None]:
+    """Show our certificate if the server asks for one that we have, an empty one if we have not."""
+    if request is None:
+        return
+    schemes = decode_uint16_list(request.extensions[ExtensionType.SIGNATURE_ALGORITHMS])
+    credential = config.credential
+    if credential is None or steps.SCHEME not in schemes:
+        driver.send(Tls13Certificate(b"", ()))
+        return
+    driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
+    yield from steps.send_certificate_verify(driver, credential.key, steps.CLIENT_CONTEXT)

@@ -1,0 +1,210 @@
+"""The server's handshake, top to bottom (RFC 8446, 2).
+
+The figure stands in `client.py`; this is its right-hand side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meterseal.errors import (
+    CertificateRequired,
+    IllegalParameter,
+    InvalidKey,
+    UnsupportedExtension,
+)
+from meterseal.transport import identity
+from meterseal.transport.codepoints import TLS12, TLS13, ExtensionType
+from meterseal.transport.config import ClientAuthentication
+from meterseal.transport.extensions import encode_uint16_list
+from meterseal.transport.extensions_tls13 import encode_key_share, encode_uint16
+from meterseal.transport.flow import receive
+from meterseal.transport.hello import fresh_random, protocol_extension
+from meterseal.transport.messages import (
+    RETRY_RANDOM,
+    ClientHello,
+    EncryptedExtensions,
+    ServerHello,
+    Tls13Certificate,
+    Tls13CertificateRequest,
+)
+from meterseal.transport.tls13 import steps
+from meterseal.transport.tls13.choice import check_schemes, check_second_hello, choose
+from meterseal.transport.tls13.tickets import find_session, send_ticket
+from meterseal.transport.wire import vector16
+
+if TYPE_CHECKING:
+    from meterseal.crypto.provider import Hash, KeySchedule
+    from meterseal.transport.config import ServerConfig
+    from meterseal.transport.driver import Driver
+    from meterseal.transport.extensions import Extensions
+    from meterseal.transport.flow import Flow
+    from meterseal.transport.identity import Peer
+    from meterseal.transport.tls13.choice import Choice
+    from meterseal.transport.tls13.tickets import Resumed
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the client's hellos settled."""
+
+    hello: ClientHello
+    choice: Choice
+    resumed: Resumed | None
+    is_retried: bool
+
+
+def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[None]:
+    """Shake hands after the client's first hello."""
+    driver.agree_version(TLS13)
+    opening = yield from _open(driver, config, hello)
+    choice, resumed = opening.choice, opening.resumed
+    schedule = _send_server_hello(driver, config, opening)
+    driver.send(EncryptedExtensions(protocol_extension(choice.application_protocol)))
+    if resumed is None:
+        yield from _send_proof(driver, config)
+    steps.send_finished(driver, schedule, of_client=False)
+    server_finished = driver.transcript.digest()
+    sealer, opener = schedule.application_protection(server_finished, is_client=False)
+    exporter = schedule.exporter(server_finished)
+    driver.protect_writing(sealer)
+    driver.exporter = exporter
+    steps.log_traffic(config.key_log, opening.hello.random, schedule, "TRAFFIC_SECRET_0")
+    steps.log_exporter(config.key_log, opening.hello.random, exporter)
+    proven = yield from _receive_proof(driver, config, resumed)
+    finished = yield from steps.receive_finished(driver, schedule, of_client=True)
+    driver.protect_reading(opener)
+    resumption = schedule.resumption(driver.transcript.digest())
+    steps.complete(
+        driver,
+        (proven, finished),
+        suite=choice.suite,
+        group=choice.group,
+        server_name=choice.server_name,
+        application_protocol=choice.application_protocol,
+        resumed=resumed is not None,
+    )
+    if choice.takes_tickets:
+        send_ticket(driver, config, choice, resumption, proven.peer)
+
+
+# --- hellos ------------------------------------------------------------------------------
+
+
+def _open(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[_Opening]:
+    """Choose, ask again if the share is missing, and find the session to resume."""
+    choice = choose(hello, config)
+    before = config.provider.new_hash(choice.suite.hash_name)
+    is_retried = choice.share is None
+    if is_retried:
+        hello, choice, before = yield from _retry(driver, config, hello, choice)
+    else:
+        driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
+    resumed = find_session(driver, choice, config, before)
+    if resumed is None:
+        check_schemes(hello)
+    return _Opening(hello, choice, resumed, is_retried)
+
+
+def _retry(
+    driver: Driver, config: ServerConfig, first: ClientHello, choice: Choice
+) -> Flow[tuple[ClientHello, Choice, Hash]]:
+    """Ask for the share of the group we chose; also return the hash before the second hello."""
+    driver.transcript.start_after_retry(lambda: config.provider.new_hash(choice.suite.hash_name))
+    extensions: Extensions = {
+        ExtensionType.SUPPORTED_VERSIONS: encode_uint16(TLS13),
+        ExtensionType.KEY_SHARE: encode_uint16(choice.group),
+    }
+    driver.send(
+        ServerHello(TLS12, RETRY_RANDOM, first.session_id, choice.suite.code, 0, extensions)
+    )
+    if first.session_id:
+        driver.send_change_cipher_spec()
+    before = driver.transcript.copy_hash()
+    second = yield from receive(ClientHello)
+    check_second_hello(second, first, choice.group)
+    return second, choose(second, config), before
+
+
+def _send_server_hello(driver: Driver, config: ServerConfig, opening: _Opening) -> KeySchedule:
+    """Answer with our share; everything afterwards is protected."""
+    hello, choice, resumed = opening.hello, opening.choice, opening.resumed
+    public, shared_secret = _answer_share(config, choice)
+    extensions: Extensions = {
+        ExtensionType.SUPPORTED_VERSIONS: encode_uint16(TLS13),
+        ExtensionType.KEY_SHARE: encode_key_share(choice.group, public),
+    }
+    if resumed is not None:
+        extensions[ExtensionType.PRE_SHARED_KEY] = encode_uint16(resumed.index)
+    random = fresh_random(config.provider, with_time=False)
+    driver.send(ServerHello(TLS12, random, hello.session_id, choice.suite.code, 0, extensions))
+    if hello.session_id and not opening.is_retried:
+        driver.send_change_cipher_spec()
+    psk = resumed.session.psk if resumed else None
+    schedule = config.provider.key_schedule(choice.suite.protection, psk)
+    sealer, opener = schedule.handshake_protection(
+        shared_secret, driver.transcript.digest(), is_client=False
+    )
+    driver.protect_writing(sealer)
+    driver.protect_reading(opener)
+    steps.log_traffic(config.key_log, hello.random, schedule, "HANDSHAKE_TRAFFIC_SECRET")
+    return schedule
+
+
+def _answer_share(config: ServerConfig, choice: Choice) -> tuple[bytes, bytes]:
+    try:
+        return config.provider.answer_key_share(choice.group, choice.share or b"")
+    except InvalidKey as error:
+        raise IllegalParameter(f"the client's key share: {error}") from None
+
+
+# --- who we are --------------------------------------------------------------------------
+
+
+def _send_proof(driver: Driver, config: ServerConfig) -> Flow[None]:
+    """Show our certificate and prove its key; ask the same of the client first."""
+    if config.client_authentication is not ClientAuthentication.NONE:
+        driver.send(_certificate_request(config))
+    credential = config.credential
+    driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
+    yield from steps.send_certificate_verify(driver, credential.key, steps.SERVER_CONTEXT)
+
+
+def _certificate_request(config: ServerConfig) -> Tls13CertificateRequest:
+    """The server's question, with the names of the roots that may vouch for the client."""
+    extensions: Extensions = {
+        ExtensionType.SIGNATURE_ALGORITHMS: encode_uint16_list((steps.SCHEME,))
+    }
+    names = b"".join(vector16(anchor.subject.encode()) for anchor in config.trust)
+    if names:
+        extensions[ExtensionType.CERTIFICATE_AUTHORITIES] = vector16(names)
+    return Tls13CertificateRequest(b"", extensions)
+
+
+def _receive_proof(
+    driver: Driver, config: ServerConfig, resumed: Resumed | None
+) -> Flow[steps.PeerProven]:
+    """The client's certificate and its proof, if we asked for them."""
+    if resumed is not None:
+        return steps.PeerProven(resumed.peer)
+    if config.client_authentication is ClientAuthentication.NONE:
+        return steps.PeerProven(None)
+    certificate = yield from receive(Tls13Certificate)
+    peer = _check_certificate(certificate, config)
+    if peer is None:
+        return steps.PeerProven(None)
+    return (yield from steps.receive_certificate_verify(driver, peer, steps.CLIENT_CONTEXT))
+
+
+def _check_certificate(certificate: Tls13Certificate, config: ServerConfig) -> Peer | None:
+    if certificate.context:
+        raise IllegalParameter("the client's certificate has a context that we did not give")
+    for entry in certificate.certificate_list:
+        for number in entry.extensions:
+            raise UnsupportedExtension(f"extension {number} of a certificate was not asked for")
+    if certificate.certificate_list:
+        return identity.verify_client(certificate.chain(), config, TLS13)
+    if config.client_authentication is ClientAuthentication.REQUIRED:
+        raise CertificateRequired
+    return None
