@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 INPUT ?=
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
-	meterseal.crypto.kdf meterseal.crypto.random meterseal.crypto.provider \
+	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net
 
 .PHONY: setup demo test test-all check format bench docs clean
