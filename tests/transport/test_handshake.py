@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterseal.errors import ConnectionEnded, InvalidKey, Truncated, UsageError
+from meterseal.errors import BadRecord, ConnectionEnded, InvalidKey, Truncated, UsageError
 from meterseal.transport import (
     ClientAuthentication,
     Connection,
@@ -183,9 +183,17 @@ def test_the_session_cache_is_bounded_and_forgets_after_a_fatal_error() -> None:
     for _ in range(5):
         pair = link(server=server_config(session_cache=cache))
     assert len(cache) == 3
+    with pytest.raises(BadRecord):
+        pair.server.receive_data(b"\x17\x03\x03\x00\x20" + bytes(32))
+    assert len(cache) == 2
+
+
+def test_a_session_whose_stream_was_cut_may_be_resumed() -> None:
+    cache = SessionCache()
+    pair = link(server=server_config(session_cache=cache))
     with pytest.raises(Truncated):
         pair.server.receive_data(b"")
-    assert len(cache) == 2
+    assert len(cache) == 1
 
 
 def test_ticket_keys_rotate_and_the_last_but_one_still_opens() -> None:

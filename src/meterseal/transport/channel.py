@@ -96,6 +96,11 @@ class Channel:
         self._outbox.clear()
         return output
 
+    @property
+    def has_output(self) -> bool:
+        """Whether there are bytes to be sent."""
+        return bool(self._outbox)
+
     # --- reading -------------------------------------------------------------------------
 
     def open_with(self, opener: Opener) -> None:
@@ -117,6 +122,10 @@ class Channel:
     def feed(self, data: bytes) -> None:
         """Append what arrived."""
         self._inbox.feed(data)
+
+    def take_rest(self) -> bytes:
+        """Return and forget what arrived and is no record yet."""
+        return self._inbox.take_rest()
 
     def next(self) -> tuple[int, bytes] | None:
         """Return content type and content of the next record, or `None`."""

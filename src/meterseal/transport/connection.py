@@ -150,6 +150,15 @@ class Connection:
         """Return the bytes for the peer; they are handed out once."""
         return self._driver.take_output()
 
+    @property
+    def has_output(self) -> bool:
+        """Whether `data_to_send` would return anything."""
+        return self._driver.has_output
+
+    def take_rest(self) -> bytes:
+        """Return the bytes that came after the peer's close_notify; they are handed out once."""
+        return self._driver.take_rest()
+
     def close(self) -> None:
         """Queue close_notify; a session that failed or is closed already stays as it is."""
         if self._error is None:
@@ -187,9 +196,14 @@ class Connection:
             self._send_failure(_alert(error))
 
     def _forget_session(self) -> None:
-        """A session that ended in a fatal error is not resumed (RFC 5246, 7.2.2)."""
+        """A session that ended in a fatal error is not resumed (RFC 5246, 7.2.2).
+
+        One whose stream was merely cut may be: so says 7.2.1.
+        """
         for _ in self._take_events():
             pass
+        if isinstance(self._error, Truncated):
+            return
         if self._established and self._established.session:
             self._forget(self._established.session)
 

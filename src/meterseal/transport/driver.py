@@ -192,6 +192,15 @@ class Driver:
         """Return and forget the bytes to be sent."""
         return self._channel.take_output()
 
+    @property
+    def has_output(self) -> bool:
+        """Whether there are bytes to be sent."""
+        return self._channel.has_output
+
+    def take_rest(self) -> bytes:
+        """Return and forget the bytes that came after the peer's close_notify."""
+        return self._channel.take_rest() if self.close_received else b""
+
     def take_data(self) -> bytes:
         """Return and forget the application data received."""
         data = b"".join(self._plaintext)

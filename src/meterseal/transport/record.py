@@ -61,6 +61,13 @@ class RecordInbox:
         self._offset = end
         return bytes(buffer[start:end])
 
+    def take_rest(self) -> bytes:
+        """Return and forget what is left, whether records or not."""
+        rest = bytes(self._buffer[self._offset :])
+        self._buffer.clear()
+        self._offset = 0
+        return rest
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left, not even the start of a record."""
