@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 INPUT ?=
+PROTOCOL ?=
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net
@@ -40,8 +41,8 @@ check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates not checked"; fi
 
-demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv
-	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT))
+demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv PROTOCOL=tlcp
+	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
 bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/side_by_side.py

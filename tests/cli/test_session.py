@@ -196,6 +196,68 @@ def test_tshark_reads_a_capture_without_a_malformed_packet(folder: Path, tmp_pat
     assert "[Expert Info (Error" not in read
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("pairs")
+    assert meterseal("pki", "dev", made).returncode == 0
+    return made
+
+
+def own(folder: Path, name: str, *, pair: bool = True) -> tuple[object, ...]:
+    files = ("--cert", folder / f"{name}.pem", "--key", folder / f"{name}-sign.key")
+    return (*files, "--enc-key", folder / f"{name}-enc.key") if pair else files
+
+
+def test_tlcp_speaks_from_the_command_line(pairs: Path) -> None:
+    tlcp = ("--protocol", "tlcp", "--ca", pairs / "root.pem")
+    options = (*own(pairs, "server"), *tlcp)
+    with server(pairs, *options) as (port, _):
+        target = ("client", f"localhost:{port}", "--json", *tlcp)
+        for mine, suite in (
+            (own(pairs, "meter-1"), "ECDHE_SM4_GCM_SM3"),
+            (own(pairs, "meter-1", pair=False), "ECC_SM4_GCM_SM3"),
+            ((), "ECC_SM4_GCM_SM3"),
+        ):
+            done = meterseal(*target, *mine)
+            assert done.returncode == 0, done.stderr
+            seen = steps(done.stdout)
+            assert f"connected with {suite}" in seen
+            assert "localhost" in seen["peer's encryption"]["certificate"]
+        other = meterseal("client", f"localhost:{port}", "--ca", pairs / "root.pem")
+        assert other.returncode == 1
+
+
+def test_the_encryption_certificate_may_stand_in_a_file_of_its_own(
+    pairs: Path, tmp_path: Path
+) -> None:
+    blocks = (pairs / "server.pem").read_text().split("-----END CERTIFICATE-----\n")
+    signing, encryption, ca = (block + "-----END CERTIFICATE-----\n" for block in blocks[:3])
+    (tmp_path / "sign.pem").write_text(signing + ca)
+    (tmp_path / "enc.pem").write_text(encryption)
+    options = ("--cert", tmp_path / "sign.pem", "--enc-cert", tmp_path / "enc.pem")
+    keys = ("--key", pairs / "server-sign.key", "--enc-key", pairs / "server-enc.key")
+    with server(pairs, "--protocol", "tlcp", *options, *keys) as (port, _):
+        target = ("client", f"localhost:{port}", "--ca", pairs / "root.pem", "--protocol", "tlcp")
+        done = meterseal(*target)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_pair_lacks_is_named(pairs: Path) -> None:
+    serve = ("server", "--port", 0, "--protocol", "tlcp", "--cert")
+    sign, enc = (pairs / f"server-{half}.key" for half in ("sign", "enc"))
+    without_key = meterseal(*serve, pairs / "server.pem", "--key", sign)
+    assert without_key.returncode == 2
+    assert "--enc-key" in without_key.stderr
+    single = meterseal(*serve, pairs / "server-tls.pem", "--key", sign, "--enc-key", enc)
+    assert single.returncode == 1
+    assert "encryption certificate of the pair is missing" in single.stderr
+    swapped = meterseal(*serve, pairs / "server.pem", "--key", enc, "--enc-key", sign)
+    assert swapped.returncode == 1
+    assert "the key of the encryption certificate" in swapped.stderr
+    target = ("client", "localhost:1", "--ca", pairs / "root.pem")
+    assert meterseal(*target, "--enc-key", enc).returncode == 2
+
+
 def demo(tmp_path: Path, *options: object) -> str:
     done = meterseal("demo", "--out", tmp_path / "out", *options)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -208,6 +270,13 @@ def test_the_demo_runs_the_whole_experiment_twice(tmp_path: Path) -> None:
         assert shown.count("1440 rows arrived") == 2
         for part in ("EC PARAMETERS", "BEGIN PUBLIC KEY", "sm2sign-with-sm3", "CN = localhost"):
             assert part in shown
+
+
+def test_the_demo_runs_over_tlcp_with_pairs(tmp_path: Path) -> None:
+    shown = demo(tmp_path, "--protocol", "tlcp")
+    assert shown.count("1440 rows arrived") == 2
+    for part in ("connected with ECDHE_SM4_GCM_SM3", "peer's encryption", "Key Encipherment"):
+        assert part in shown
 
 
 @pytest.mark.skipif(not READINGS.is_file(), reason=f"{READINGS} is not there")

@@ -11,9 +11,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from meterseal.cli.inputs import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,9 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for all that is made.")] = Path(
         "demo-out"
     ),
+    protocol: Annotated[
+        Protocol, typer.Option("--protocol", help="TLS 1.2 with SM2, or TLCP with pairs.")
+    ] = Protocol.TLS12_SM,
 ) -> None:
     """Make keys and certificates, run a server and a client, send meter data both ways."""
     out.mkdir(parents=True, exist_ok=True)
@@ -36,9 +41,9 @@ def demo(
     if not to_station.is_file():
         raise FileNotFoundError(errno.ENOENT, "no such file", str(to_station))
     to_meter = _load_curve(out / "station-forecast.csv", seed=2)
-    _identities(out)
+    ends = _pairs(out) if protocol is Protocol.TLCP else _identities(out)
     inbox = out / "received" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    _session(out, inbox, to_station, to_meter)
+    _session(out, ends, inbox, to_station, to_meter)
     _title("4. What arrived")
     same = [
         _compare(to_station, inbox / "station" / to_station.name),
@@ -58,7 +63,15 @@ def _compare(sent: Path, received: Path) -> bool:
     return before == after
 
 
-def _identities(out: Path) -> None:
+class _Ends(NamedTuple):
+    """Who the two ends are and whom they trust, as options of their commands."""
+
+    server: tuple[object, ...]
+    client: tuple[object, ...]
+
+
+def _identities(out: Path) -> _Ends:
+    """One key and one certificate for each end, as in the design."""
     _title("1. SM2 keys")
     for name in ("server", "meter"):
         _run("key", "generate", "--format", "sec1", "--out", out / f"{name}.key", "--force")
@@ -74,14 +87,36 @@ def _identities(out: Path) -> None:
         )
     _run("cert", "show", out / "server.pem")
     _run("cert", "verify", out / "server.pem", "--ca", out / "server.pem")
+    return _Ends(
+        ("--cert", out / "server.pem", "--key", out / "server.key", "--ca", out / "meter.pem"),
+        ("--cert", out / "meter.pem", "--key", out / "meter.key", "--ca", out / "server.pem"),
+    )
 
 
-def _session(out: Path, inbox: Path, to_station: Path, to_meter: Path) -> None:
+def _pairs(out: Path) -> _Ends:
+    """A signing and an encryption certificate for each end, from one CA."""
+    folder = out / "pki"
+    _title("1. SM2 keys and pairs of certificates for five years")
+    _run("pki", "dev", folder, "--days", _FIVE_YEARS, "--force")
+    _title("2. The server's pair")
+    _run("cert", "show", folder / "server.pem")
+    _run("cert", "verify", folder / "server.pem", "--ca", folder / "root.pem")
+
+    def end(name: str) -> tuple[object, ...]:
+        return (
+            *("--protocol", Protocol.TLCP.value, "--cert", folder / f"{name}.pem"),
+            *("--key", folder / f"{name}-sign.key", "--enc-key", folder / f"{name}-enc.key"),
+            *("--ca", folder / "root.pem"),
+        )
+
+    return _Ends(end("server"), end("meter-1"))
+
+
+def _session(out: Path, ends: _Ends, inbox: Path, to_station: Path, to_meter: Path) -> None:
     """Run both ends as processes of their own."""
     _title("3. The secure session")
     serve = _command(
-        *("server", "--cert", out / "server.pem", "--key", out / "server.key"),
-        *("--ca", out / "meter.pem", "--require-client-cert", "--port", "0", "--sessions", "1"),
+        *("server", *ends.server, "--require-client-cert", "--port", "0", "--sessions", "1"),
         *("--send", to_meter, "--receive", inbox / "station"),
     )
     _say(serve)
@@ -90,8 +125,7 @@ def _session(out: Path, inbox: Path, to_station: Path, to_meter: Path) -> None:
         try:
             port = _listening_port(lines)
             _run(
-                *("client", f"localhost:{port}", "--ca", out / "server.pem"),
-                *("--cert", out / "meter.pem", "--key", out / "meter.key"),
+                *("client", f"localhost:{port}", *ends.client),
                 *("--send", to_station, "--receive", inbox / "meter"),
                 *("--capture", out / "session.pcapng"),
             )

@@ -13,10 +13,14 @@ import secrets
 import stat
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meterseal.errors import UsageError
 
-__all__ = ["read_file", "read_password", "write_file"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["read_file", "read_password", "require_absent", "write_file"]
 
 MAX_FILE_SIZE = 16 << 20
 _MAX_PASSWORD_FILE = 4096
@@ -44,6 +48,13 @@ def read_password(path: Path) -> str:
     return lines[0]
 
 
+def require_absent(paths: Iterable[Path]) -> None:
+    """Raise UsageError if one of these files exists."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise UsageError(f"{path} exists; use --force to replace it")
+
+
 def write_file(path: Path, data: bytes, *, private: bool, force: bool = False) -> None:
     """Write a file atomically. Raises UsageError if it exists and `force` is not set.
 
@@ -53,8 +64,8 @@ def write_file(path: Path, data: bytes, *, private: bool, force: bool = False) -
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    if not force and os.path.lexists(path):
-        raise UsageError(f"{path} exists; use --force to replace it")
+    if not force:
+        require_absent([path])
     _refuse_special(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

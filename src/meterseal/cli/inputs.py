@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from meterseal.cli.files import read_file
 from meterseal.cli.options import load_key
+from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meterseal.transport import Credential
-    from meterseal.x509 import TrustStore
+    from meterseal.crypto.sm2 import PublicKey
+    from meterseal.transport import CipherSuite, Credential
+    from meterseal.x509 import Certificate, TrustStore
 
 
-def load_credential(cert: Path, key: Path, password_file: Path | None) -> Credential:
-    """Read a chain and its key; raises `InvalidKey` if they do not belong together."""
+class Protocol(StrEnum):
+    """The protocols that a session may speak."""
+
+    TLS12_SM = "tls12-sm"
+    TLCP = "tlcp"
+
+
+def suites_of(protocol: Protocol) -> tuple[CipherSuite, ...]:
+    """The suites of a protocol, in our order."""
+    from meterseal.transport import TLCP_SUITES, TLS12_SUITES
+
+    return TLCP_SUITES if protocol is Protocol.TLCP else TLS12_SUITES
+
+
+def load_credential(
+    cert: Path,
+    key: Path,
+    password_file: Path | None,
+    enc_cert: Path | None = None,
+    enc_key: Path | None = None,
+) -> Credential:
+    """Read a chain and its key; with an encryption key, a TLCP pair.
+
+    The encryption certificate stands in the same file as the signing one, or in its own. Without
+    its key a pair serves as its signing half. Raises `InvalidKey` for keys of other certificates.
+    """
     from meterseal.transport import Credential
     from meterseal.x509 import load_certificates
 
-    chain = tuple(load_certificates(read_file(cert)))
-    return Credential(chain, load_key(key, password_file))
+    chain = load_certificates(read_file(cert))
+    signing_key = load_key(key, password_file)
+    if enc_cert is not None:
+        if enc_key is None:
+            raise UsageError("an encryption certificate was given without its key: --enc-key")
+        chain += load_certificates(read_file(enc_cert))
+    if enc_key is not None:
+        return Credential.of_pair(chain, signing_key, load_key(enc_key, password_file))
+    return Credential(_chain_of(signing_key.public_key(), chain), signing_key)
+
+
+def _chain_of(key: PublicKey, certificates: list[Certificate]) -> tuple[Certificate, ...]:
+    """The key's own certificate first, then those of CAs; all as they stand if none is its own."""
+    own = [link for link in certificates if link.spki.key == key.to_bytes()]
+    if not own:
+        return tuple(certificates)
+    issuers = [link for link in certificates if (c := link.basic_constraints) and c.ca]
+    return tuple(dict.fromkeys([own[0], *issuers]))
 
 
 def load_trust(ca: Path | None) -> TrustStore:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from meterseal.cli.inputs import Protocol
 from meterseal.cli.options import Json, PasswordFile
 from meterseal.cli.report import Report
 
@@ -26,6 +27,16 @@ _MAX_CLIENTS = 64
 
 CertOption = Annotated[Path, typer.Option("--cert", help="Certificate chain, PEM or DER.")]
 KeyOption = Annotated[Path, typer.Option("--key", help="The certificate's private key.")]
+EncCertOption = Annotated[
+    Path | None,
+    typer.Option("--enc-cert", help="Encryption certificate of a pair, if not in --cert."),
+]
+EncKeyOption = Annotated[
+    Path | None, typer.Option("--enc-key", help="Private key of the encryption certificate.")
+]
+ProtocolOption = Annotated[
+    Protocol, typer.Option("--protocol", help="TLS 1.2 with SM2, or TLCP (GB/T 38636).")
+]
 CaOption = Annotated[Path | None, typer.Option("--ca", help="Trusted roots, PEM.")]
 SendOption = Annotated[Path | None, typer.Option("--send", help="A file to send.")]
 MessageOption = Annotated[str, typer.Option("--message", help="A text to send instead of a file.")]
@@ -43,6 +54,9 @@ CnOption = Annotated[
 def server(
     cert: CertOption,
     key: KeyOption,
+    enc_cert: EncCertOption = None,
+    enc_key: EncKeyOption = None,
+    protocol: ProtocolOption = Protocol.TLS12_SM,
     ca: CaOption = None,
     require_client_cert: Annotated[
         bool, typer.Option("--require-client-cert", help="Refuse clients without a certificate.")
@@ -57,18 +71,22 @@ def server(
     no_tickets: Annotated[bool, typer.Option("--no-tickets", help="Session ids only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve ECDHE-SM2-WITH-SMS4-GCM-SM3 over TLS 1.2; Ctrl-C stops."""
-    from meterseal.cli.inputs import load_credential, load_trust
+    """Serve sessions of one protocol; Ctrl-C stops."""
+    from meterseal.cli.inputs import load_credential, load_trust, suites_of
     from meterseal.crypto.provider import SmProvider
     from meterseal.net import listen
     from meterseal.transport import ClientAuthentication, ServerConfig, TicketKeys
 
     if require_client_cert and ca is None:
         raise typer.BadParameter("--require-client-cert needs --ca: whose certificates to accept?")
+    if protocol is Protocol.TLCP and enc_key is None:
+        raise typer.BadParameter("a TLCP server needs a pair: --enc-key, and its certificate")
     provider = SmProvider()
+    suites = suites_of(protocol)
     asks = ClientAuthentication.OPTIONAL if ca else ClientAuthentication.NONE
     config = ServerConfig(
-        credential=load_credential(cert, key, password_file),
+        credential=load_credential(cert, key, password_file, enc_cert, enc_key),
+        suites=suites,
         trust=load_trust(ca),
         client_authentication=ClientAuthentication.REQUIRED if require_client_cert else asks,
         provider=provider,
@@ -79,7 +97,7 @@ def server(
     with listen(host, port, config) as listener:
         report.step("socket created")
         report.step("bound", host=listener.address[0], port=listener.address[1])
-        report.step("listening", suite="ECDHE-SM2-WITH-SMS4-GCM-SM3")
+        report.step("listening", suite=", ".join(suite.name for suite in suites))
         with ThreadPoolExecutor(_MAX_CLIENTS) as pool, contextlib.suppress(KeyboardInterrupt):
             accepted = 0
             while not sessions or accepted < sessions:
@@ -94,6 +112,9 @@ def client(
     ca: Annotated[Path, typer.Option("--ca", help="Trusted roots, PEM.")],
     cert: Annotated[Path | None, typer.Option("--cert", help="Our certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option("--key", help="Our private key.")] = None,
+    enc_cert: EncCertOption = None,
+    enc_key: EncKeyOption = None,
+    protocol: ProtocolOption = Protocol.TLS12_SM,
     server_name: Annotated[
         str | None, typer.Option("--server-name", help="Name the certificate must stand for.")
     ] = None,
@@ -109,16 +130,20 @@ def client(
     as_json: Json = False,
 ) -> None:
     """Open one session, exchange data both ways, and show each step."""
-    from meterseal.cli.inputs import load_credential, load_trust
+    from meterseal.cli.inputs import load_credential, load_trust, suites_of
     from meterseal.net import PacketWriter, connect
     from meterseal.transport import ClientConfig
 
     if (cert is None) != (key is None):
         raise typer.BadParameter("--cert and --key go together")
+    if cert is None and (enc_cert or enc_key):
+        raise typer.BadParameter("a pair needs its signing half: --cert and --key")
+    own = load_credential(cert, key, password_file, enc_cert, enc_key) if cert and key else None
     host, port = _split_address(address)
     config = ClientConfig(
         trust=load_trust(ca),
-        credential=load_credential(cert, key, password_file) if cert and key else None,
+        suites=suites_of(protocol),
+        credential=own,
         common_name_fallback=allow_common_name,
         key_log=_key_log(),
     )
@@ -209,6 +234,9 @@ def _report_session(report: Report, session: HandshakeCompleted) -> None:
     else:
         leaf = session.peer.leaf
         report.step("peer", certificate=str(leaf.subject), issuer=str(leaf.issuer))
+    if session.peer_encryption is not None:
+        leaf = session.peer_encryption.leaf
+        report.step("peer's encryption", certificate=str(leaf.subject), issuer=str(leaf.issuer))
 
 
 def _split_address(address: str) -> tuple[str, int]:

@@ -11,10 +11,10 @@ from meterseal.errors import InvalidKey, UsageError
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
-from meterseal.x509 import TrustStore
+from meterseal.x509 import TrustStore, sort_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from meterseal.crypto import sm2
     from meterseal.x509 import Certificate
@@ -66,6 +66,23 @@ class Credential:
         if not self.chain:
             raise UsageError("a credential needs at least one certificate")
         _require_pair(self.chain[0], self.key.public_key())
+
+    @classmethod
+    def of_pair(
+        cls, certificates: Iterable[Certificate], key: Signer, encryption_key: Decryptor
+    ) -> Credential:
+        """Make the credential of a TLCP pair from its certificates, in any order, and its keys.
+
+        Raises UsageError for certificates that are no pair, InvalidKey for keys that are not its.
+        """
+        pair = sort_pair(certificates)
+        if key.public_key() == pair.encryption.public_key():
+            raise InvalidKey(
+                f"the key of the encryption certificate of {pair.encryption.subject} was given to "
+                "sign with"
+            )
+        encryption = EncryptionCredential(pair.encryption, encryption_key)
+        return cls((pair.signing, *pair.issuers), key, encryption)
 
 
 def _require_pair(certificate: Certificate, key: sm2.PublicKey) -> None:

@@ -12,6 +12,7 @@ from meterseal.x509.keys import (
     load_public_key,
 )
 from meterseal.x509.name import Name
+from meterseal.x509.pair import CertificatePair, sort_pair
 from meterseal.x509.pbes2 import Encryption
 from meterseal.x509.request import CertificateRequest, create_request, load_request
 from meterseal.x509.store import TrustStore
@@ -20,6 +21,7 @@ from meterseal.x509.verify import KeyRole, Limits, Purpose, VerifiedChain, verif
 __all__ = [
     "BasicConstraints",
     "Certificate",
+    "CertificatePair",
     "CertificateRequest",
     "Encryption",
     "Extension",
@@ -46,5 +48,6 @@ __all__ = [
     "load_public_key",
     "load_request",
     "self_signed",
+    "sort_pair",
     "verify_chain",
 ]
