@@ -242,6 +242,16 @@ def test_the_encryption_certificate_may_stand_in_a_file_of_its_own(
     assert done.returncode == 0, done.stderr
 
 
+def test_tls_1_3_speaks_from_the_command_line(pairs: Path) -> None:
+    tls13 = ("--protocol", "tls13-sm", "--ca", pairs / "root.pem")
+    single = ("--cert", pairs / "server-tls.pem", "--key", pairs / "server-tls.key")
+    with server(pairs, *single, *tls13, "--require-client-cert") as (port, _):
+        target = ("client", f"localhost:{port}", "--json", *tls13)
+        done = meterseal(*target, *own(pairs, "meter-1", pair=False))
+    assert done.returncode == 0, done.stderr
+    assert "connected with TLS_SM4_GCM_SM3" in steps(done.stdout)
+
+
 def test_what_a_pair_lacks_is_named(pairs: Path) -> None:
     serve = ("server", "--port", 0, "--protocol", "tlcp", "--cert")
     sign, enc = (pairs / f"server-{half}.key" for half in ("sign", "enc"))
@@ -270,6 +280,12 @@ def test_the_demo_runs_the_whole_experiment_twice(tmp_path: Path) -> None:
         assert shown.count("1440 rows arrived") == 2
         for part in ("EC PARAMETERS", "BEGIN PUBLIC KEY", "sm2sign-with-sm3", "CN = localhost"):
             assert part in shown
+
+
+def test_the_demo_runs_over_tls_1_3(tmp_path: Path) -> None:
+    shown = demo(tmp_path, "--protocol", "tls13-sm")
+    assert shown.count("1440 rows arrived") == 2
+    assert "connected with TLS_SM4_GCM_SM3" in shown
 
 
 def test_the_demo_runs_over_tlcp_with_pairs(tmp_path: Path) -> None:

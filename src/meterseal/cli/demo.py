@@ -32,7 +32,7 @@ def demo(
         "demo-out"
     ),
     protocol: Annotated[
-        Protocol, typer.Option("--protocol", help="TLS 1.2 with SM2, or TLCP with pairs.")
+        Protocol, typer.Option("--protocol", help="TLS with SM suites, or TLCP with pairs.")
     ] = Protocol.TLS12_SM,
 ) -> None:
     """Make keys and certificates, run a server and a client, send meter data both ways."""
@@ -42,6 +42,7 @@ def demo(
         raise FileNotFoundError(errno.ENOENT, "no such file", str(to_station))
     to_meter = _load_curve(out / "station-forecast.csv", seed=2)
     ends = _pairs(out) if protocol is Protocol.TLCP else _identities(out)
+    ends = _Ends(*(("--protocol", protocol.value, *end) for end in ends))
     inbox = out / "received" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     _session(out, ends, inbox, to_station, to_meter)
     _title("4. What arrived")
@@ -104,7 +105,7 @@ def _pairs(out: Path) -> _Ends:
 
     def end(name: str) -> tuple[object, ...]:
         return (
-            *("--protocol", Protocol.TLCP.value, "--cert", folder / f"{name}.pem"),
+            *("--cert", folder / f"{name}.pem"),
             *("--key", folder / f"{name}-sign.key", "--enc-key", folder / f"{name}-enc.key"),
             *("--ca", folder / "root.pem"),
         )

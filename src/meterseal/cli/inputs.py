@@ -21,14 +21,19 @@ class Protocol(StrEnum):
     """The protocols that a session may speak."""
 
     TLS12_SM = "tls12-sm"
+    TLS13_SM = "tls13-sm"
     TLCP = "tlcp"
 
 
 def suites_of(protocol: Protocol) -> tuple[CipherSuite, ...]:
     """The suites of a protocol, in our order."""
-    from meterseal.transport import TLCP_SUITES, TLS12_SUITES
+    from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES
 
-    return TLCP_SUITES if protocol is Protocol.TLCP else TLS12_SUITES
+    return {
+        Protocol.TLS12_SM: TLS12_SUITES,
+        Protocol.TLS13_SM: TLS13_SUITES,
+        Protocol.TLCP: TLCP_SUITES,
+    }[protocol]
 
 
 def load_credential(

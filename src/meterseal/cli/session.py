@@ -35,7 +35,7 @@ EncKeyOption = Annotated[
     Path | None, typer.Option("--enc-key", help="Private key of the encryption certificate.")
 ]
 ProtocolOption = Annotated[
-    Protocol, typer.Option("--protocol", help="TLS 1.2 with SM2, or TLCP (GB/T 38636).")
+    Protocol, typer.Option("--protocol", help="TLS with SM suites, or TLCP (GB/T 38636).")
 ]
 CaOption = Annotated[Path | None, typer.Option("--ca", help="Trusted roots, PEM.")]
 SendOption = Annotated[Path | None, typer.Option("--send", help="A file to send.")]
