@@ -1,4 +1,0 @@
-//! Requests to the machine that runs the tests.
-#![allow(unsafe_code)]
-
-pub mod valgrind;
