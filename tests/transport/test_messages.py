@@ -8,18 +8,25 @@ from meterseal.errors import DecodeError, IllegalParameter, PeerError
 from meterseal.transport.extensions import decode_extensions, decode_server_name, encode_server_name
 from meterseal.transport.messages import (
     Certificate,
+    CertificateEntry,
     CertificateRequest,
     CertificateVerify,
     ChangeCipherSpec,
     ClientHello,
     ClientKeyExchange,
+    EncryptedExtensions,
     Finished,
     HelloRequest,
+    KeyUpdate,
     Message,
     NewSessionTicket,
     ServerHello,
     ServerHelloDone,
     ServerKeyExchange,
+    Tls13Certificate,
+    Tls13CertificateRequest,
+    Tls13Finished,
+    Tls13NewSessionTicket,
 )
 from meterseal.transport.wire import Cursor
 
@@ -56,6 +63,23 @@ MESSAGES = st.one_of(
     st.builds(NewSessionTicket, st.integers(0, 0xFFFFFFFF), st.binary(max_size=80)),
     st.builds(Finished, st.binary(min_size=12, max_size=12)),
     st.builds(ChangeCipherSpec),
+    st.builds(EncryptedExtensions, EXTENSIONS),
+    st.builds(
+        Tls13Certificate,
+        st.binary(max_size=5),
+        st.lists(st.builds(CertificateEntry, SOME, EXTENSIONS), max_size=4).map(tuple),
+    ),
+    st.builds(Tls13CertificateRequest, st.binary(max_size=5), EXTENSIONS),
+    st.builds(Tls13Finished, RANDOM),
+    st.builds(
+        Tls13NewSessionTicket,
+        st.integers(0, 0xFFFFFFFF),
+        st.integers(0, 0xFFFFFFFF),
+        st.binary(max_size=9),
+        SOME,
+        EXTENSIONS,
+    ),
+    st.builds(KeyUpdate, st.booleans()),
 )
 KINDS: list[type[Message]] = [
     HelloRequest,
@@ -70,6 +94,12 @@ KINDS: list[type[Message]] = [
     NewSessionTicket,
     Finished,
     ChangeCipherSpec,
+    EncryptedExtensions,
+    Tls13Certificate,
+    Tls13CertificateRequest,
+    Tls13Finished,
+    Tls13NewSessionTicket,
+    KeyUpdate,
 ]
 
 

@@ -111,6 +111,8 @@ def _offer_tls13(
         return (yield from tls13_client.shake_hands(driver, config, server_name, offer, hello))
     if classic is None:
         raise UnsupportedVersion(f"the server chose version {hello.server_version:#06x}")
+    if hello.server_version == TLS12:
+        driver.agree_version(TLS12)  # an alert about this hello must look like its version
     if hello.random.endswith(DOWNGRADE_SENTINELS):
         raise IllegalParameter("the server could speak TLS 1.3: somebody talked it down")
     yield from classic_client.shake_hands(driver, config, server_name, classic, hello)

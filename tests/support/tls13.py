@@ -1,0 +1,100 @@
+"""Two ends of TLS 1.3, and ways to make one of them say something else under its own keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from meterseal.transport import TLS13_SUITES, ClientConfig, Connection, ServerConfig
+from meterseal.transport.messages import ClientHello, ServerHello
+from meterseal.transport.wire import Cursor, vector24
+from support.wire import SERVER_NAME, Link, client_config, server_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meterseal.transport import Session
+
+COMPATIBILITY = bytes.fromhex("140303000101")
+
+
+def client13(**changes: Any) -> ClientConfig:  # noqa: ANN401
+    return client_config(**{"suites": TLS13_SUITES, **changes})
+
+
+def server13(**changes: Any) -> ServerConfig:  # noqa: ANN401
+    return server_config(**{"suites": TLS13_SUITES, **changes})
+
+
+def link13(
+    client: ClientConfig | None = None,
+    server: ServerConfig | None = None,
+    *,
+    session: Session | None = None,
+    says: dict[str, Callable[[int, bytes], list[bytes]]] | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Link:
+    """Two ends that have exchanged all they had to say.
+
+    `says["server"](n, message)` returns what the server says in place of its n-th message, under
+    the keys of the moment; `says["client"]` counts from the client's second message.
+    """
+    pair = Link(
+        Connection.client(client or client13(), SERVER_NAME, session),
+        Connection.server(server or server13()),
+        **options,
+    )
+    for who, change in (says or {}).items():
+        _meddle(pair.client if who == "client" else pair.server, change)
+    return pair.run()
+
+
+def _meddle(end: Connection, change: Callable[[int, bytes], list[bytes]]) -> None:
+    driver = end._driver
+    honest, count = driver.send_encoded, 0
+
+    def send(raw: bytes) -> None:
+        nonlocal count
+        number, count = count, count + 1
+        for message in change(number, raw):
+            honest(message)
+
+    driver.send_encoded = send  # type: ignore[method-assign]
+
+
+def message(kind: int, body: bytes = b"") -> bytes:
+    """A handshake message with its header."""
+    return bytes((kind,)) + vector24(body)
+
+
+def with_client_hello(
+    change: Callable[[ClientHello], dict[str, Any]],
+) -> Callable[[str, int, bytes], bytes]:
+    """Alter fields of the first ClientHello on its way."""
+
+    def alter(sender: str, number: int, record: bytes) -> bytes:
+        if (sender, number) != ("client", 0):
+            return record
+        hello = ClientHello.decode(Cursor(record, 9))
+        return in_record(1, replace(hello, **change(hello)).encode())
+
+    return alter
+
+
+def with_server_hello(
+    change: Callable[[ServerHello], dict[str, Any]],
+) -> Callable[[str, int, bytes], bytes]:
+    """Alter fields of the server's first hello on its way."""
+
+    def alter(sender: str, number: int, record: bytes) -> bytes:
+        if (sender, number) != ("server", 0):
+            return record
+        hello = ServerHello.decode(Cursor(record, 9))
+        return in_record(2, replace(hello, **change(hello)).encode())
+
+    return alter
+
+
+def in_record(kind: int, body: bytes) -> bytes:
+    whole = message(kind, body)
+    return b"\x16\x03\x03" + len(whole).to_bytes(2, "big") + whole
