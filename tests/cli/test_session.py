@@ -99,6 +99,27 @@ def test_people_read_steps_too(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "end of the secure session"
 
 
+def test_a_trace_tells_every_message_on_standard_error(folder: Path) -> None:
+    with server(folder) as (port, _):
+        done = meterseal("client", f"localhost:{port}", "--ca", folder / "server.pem", "--trace")
+    told = [line for line in done.stderr.splitlines() if not line.startswith(" ")]
+    assert [line.split(",")[0] for line in told] == [
+        "-> ClientHello",
+        "<- ServerHello",
+        "<- Certificate",
+        "<- ServerKeyExchange",
+        "<- ServerHelloDone",
+        "-> ClientKeyExchange",
+        "-> ChangeCipherSpec",
+        "-> Finished",
+        "<- NewSessionTicket",
+        "<- ChangeCipherSpec",
+        "<- Finished",
+        "-> Alert: warning close_notify",
+    ]
+    assert "suite ECDHE_SM2_WITH_SMS4_GCM_SM3" in done.stderr
+
+
 def test_a_client_certificate_is_asked_for_and_shown(folder: Path) -> None:
     options = ("--ca", folder / "meter.pem", "--require-client-cert")
     with server(folder, *options) as (port, process):
@@ -170,6 +191,7 @@ def test_tshark_reads_a_capture_without_a_malformed_packet(folder: Path, tmp_pat
             *("--capture", capture, "--message", "x" * 50_000),
         )
     assert done.returncode == 0, done.stderr
+    assert capture.stat().st_mode & 0o777 == 0o600  # it holds the session's secrets
     read = subprocess.run(
         [
             "tshark",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -18,7 +20,7 @@ from meterseal.cli.report import Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from meterseal.net import SecureSocket
+    from meterseal.net import PacketWriter, SecureSocket
     from meterseal.net.exchange import Parcel, Receipt
     from meterseal.transport import HandshakeCompleted
 
@@ -123,8 +125,12 @@ def client(
     message: MessageOption = "client->server",
     receive: FolderOption = None,
     capture: Annotated[
-        Path | None, typer.Option("--capture", help="Write the session as pcapng.")
+        Path | None,
+        typer.Option("--capture", help="Write the session as pcapng, with its secrets."),
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Tell every handshake message on standard error.")
+    ] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the handshake.")] = 30.0,
     password_file: PasswordFile = None,
     as_json: Json = False,
@@ -133,6 +139,7 @@ def client(
     from meterseal.cli.inputs import load_credential, load_trust, suites_of
     from meterseal.net import PacketWriter, connect
     from meterseal.transport import ClientConfig
+    from meterseal.transport.trace import Trace
 
     if (cert is None) != (key is None):
         raise typer.BadParameter("--cert and --key go together")
@@ -145,13 +152,14 @@ def client(
         suites=suites_of(protocol),
         credential=own,
         common_name_fallback=allow_common_name,
-        key_log=_key_log(),
+        observer=Trace(_to_standard_error) if trace else None,
     )
     report = Report(as_json=as_json)
     report.step("socket created")
     report.step("address created", host=host, port=port)
     with contextlib.ExitStack() as stack:
-        tap = PacketWriter(stack.enter_context(capture.open("wb"))) if capture else None
+        tap = PacketWriter(stack.enter_context(_private_file(capture))) if capture else None
+        config = replace(config, key_log=_key_log(tap))
         secure = stack.enter_context(
             connect(host, port, config, server_name=server_name, timeout=timeout, tap=tap)
         )
@@ -246,15 +254,28 @@ def _split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _key_log() -> Callable[[str], None] | None:
-    """Return a writer for the file named by SSLKEYLOGFILE, which analysers read."""
+def _key_log(tap: PacketWriter | None = None) -> Callable[[str], None] | None:
+    """Return a writer of secrets: to the file named by SSLKEYLOGFILE, and into the capture."""
     name = os.environ.get("SSLKEYLOGFILE")
     if not name:
-        return None
+        return tap.secrets if tap else None
 
     def write(line: str) -> None:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "a") as file:  # noqa: PTH123  (a descriptor, for its mode)
             file.write(line + "\n")
+        if tap is not None:
+            tap.secrets(line)
 
     return write
+
+
+def _private_file(path: Path) -> BinaryIO:
+    """Open a file for writing that its owner alone can read: it will hold secrets."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def _to_standard_error(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from meterseal.crypto import sm2
+    from meterseal.transport.events import Observer
     from meterseal.x509 import Certificate
 
 __all__ = [
@@ -145,6 +146,7 @@ class ClientConfig:
     alternative name at all, as the certificates of the published design do. `time_in_random` puts
     the UTC seconds into the first four bytes of the random, as that design does.
     `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
+    `observer` sees every handshake message and alert in the clear (`trace.Trace`).
     """
 
     trust: TrustStore
@@ -164,6 +166,7 @@ class ClientConfig:
     limits: Limits = field(default_factory=Limits)
     provider: Provider = field(default_factory=SmProvider)
     key_log: Callable[[str], None] | None = None
+    observer: Observer | None = None
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be offered under this configuration."""
@@ -202,6 +205,7 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
     provider: Provider = field(default_factory=SmProvider)
     key_log: Callable[[str], None] | None = None
+    observer: Observer | None = None
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be resumed under this configuration."""

@@ -71,13 +71,18 @@ class Connection:
             raise UsageError("a server name is needed to check the server's certificate")
         is_tlcp = any(suite.version == TLCP for suite in config.suites)
         first_version = TLCP if is_tlcp else FIRST_VERSION
-        driver = Driver(config.limits, is_client=True, first_version=first_version)
+        driver = Driver(
+            config.limits,
+            is_client=True,
+            first_version=first_version,
+            observer=config.observer,
+        )
         return cls(driver, lambda d: client_flow(d, config, server_name, session), _nothing)
 
     @classmethod
     def server(cls, config: ServerConfig) -> Connection:
         """Serve one client."""
-        driver = Driver(config.limits, is_client=False)
+        driver = Driver(config.limits, is_client=False, observer=config.observer)
 
         def forget(session: Session) -> None:
             if config.session_cache is not None:

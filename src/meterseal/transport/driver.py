@@ -32,7 +32,7 @@ from meterseal.transport.codepoints import (
     LEVEL_WARNING,
     HandshakeType,
 )
-from meterseal.transport.events import PeerClosed, WarningReceived
+from meterseal.transport.events import RECEIVED, SENT, PeerClosed, WarningReceived
 from meterseal.transport.flow import Decrypt, Receive, Sign
 from meterseal.transport.messages import ChangeCipherSpec, HelloRequest, KeyUpdate
 from meterseal.transport.transcript import Transcript
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         Tls13Sealer,
     )
     from meterseal.transport.config import Limits
-    from meterseal.transport.events import Event
+    from meterseal.transport.events import Event, Observer
     from meterseal.transport.flow import Flow, Request
     from meterseal.transport.messages import Message
 
@@ -62,7 +62,12 @@ class Driver:
     """One end of one session: records in, records out, and the flow between them."""
 
     def __init__(
-        self, limits: Limits, *, is_client: bool, first_version: int = FIRST_VERSION
+        self,
+        limits: Limits,
+        *,
+        is_client: bool,
+        first_version: int = FIRST_VERSION,
+        observer: Observer | None = None,
     ) -> None:
         self.transcript = Transcript()
         self.events: list[Event] = []
@@ -71,6 +76,7 @@ class Driver:
         self.close_sent = False
         self.exporter: Exporter | None = None
         self._limits = limits
+        self._observe = observer or _see_nothing
         self._is_client = is_client
         self._flow: Flow[None] | None = None
         self._kinds: tuple[type[Message], ...] = ()
@@ -91,6 +97,7 @@ class Driver:
     def send_encoded(self, raw: bytes) -> None:
         """Queue one handshake message that is encoded already, with its header."""
         self.transcript.add(raw)
+        self._observe(SENT, HANDSHAKE, raw)
         self._channel.write(HANDSHAKE, raw)
 
     def agree_version(self, version: int) -> None:
@@ -112,6 +119,7 @@ class Driver:
 
     def send_change_cipher_spec(self) -> None:
         """Say ChangeCipherSpec: under TLS 1.3 for middleboxes alone (RFC 8446, D.4)."""
+        self._observe(SENT, CHANGE_CIPHER_SPEC, b"\x01")
         self._channel.write(CHANGE_CIPHER_SPEC, ChangeCipherSpec().encode())
 
     def protect_writing(self, sealer: Tls13Sealer) -> None:
@@ -180,6 +188,7 @@ class Driver:
 
     def send_alert(self, level: int, code: int) -> None:
         """Queue an alert."""
+        self._observe(SENT, ALERT, bytes((level, code)))
         self._channel.write(ALERT, bytes((level, code)))
 
     def close(self) -> None:
@@ -237,6 +246,7 @@ class Driver:
             raise UnexpectedMessage(f"more than {self._limits.empty_records} empty records")
 
     def _receive_change_cipher_spec(self, fragment: bytes) -> None:
+        self._observe(RECEIVED, CHANGE_CIPHER_SPEC, fragment)
         if self._drops_ccs and fragment == ChangeCipherSpec().encode():
             self._count_nuisance()
             return
@@ -250,6 +260,7 @@ class Driver:
     def _receive_alert(self, fragment: bytes) -> None:
         if len(fragment) != 2:  # noqa: PLR2004  (an alert is level and description)
             raise DecodeError(f"expected an alert of 2 bytes, received {len(fragment)}")
+        self._observe(RECEIVED, ALERT, fragment)
         level, code = fragment
         if code == _CLOSE_NOTIFY:
             self._receive_close()
@@ -288,6 +299,7 @@ class Driver:
                 return
             raw = bytes(self._messages[:end])
             del self._messages[:end]
+            self._observe(RECEIVED, HANDSHAKE, raw)
             self._receive_message(raw)
 
     def _check_type(self, number: int) -> None:
@@ -356,6 +368,10 @@ class Driver:
 
     def _expected(self) -> str:
         return " or ".join(kind.__name__ for kind in self._kinds) or "nothing"
+
+
+def _see_nothing(direction: str, content_type: int, raw: bytes) -> None:
+    """Nobody watches."""
 
 
 def encode_message(message: Message) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from meterseal.transport.session import Session
@@ -52,3 +53,10 @@ class WarningReceived:
 
 
 Event = HandshakeCompleted | PeerClosed | SessionReceived | WarningReceived
+
+SENT: Final = "sent"
+RECEIVED: Final = "received"
+
+# Sees what goes over a session: SENT or RECEIVED, the content type, and a whole handshake message
+# with its header, an alert, or a ChangeCipherSpec, in the clear. Application data is not shown.
+Observer = Callable[[str, int, bytes], None]
