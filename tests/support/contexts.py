@@ -111,3 +111,8 @@ def server_context(protocol: Any = "auto") -> SecureContext:  # noqa: ANN401
     context = meterseal.create_default_context(Purpose.CLIENT_AUTH, protocol=protocol)
     context.load_cert_chain(files().server_pair_pem)
     return context
+
+
+def doubting_context() -> SecureContext:
+    """A client that trusts somebody else's root."""
+    return meterseal.create_default_context(cafile=files().stranger_pem)

@@ -122,5 +122,6 @@ def running(
                 outcome.result(LIMIT)
             yield given[0]
         finally:
-            stop[0]()
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                stop[0]()
             outcome.result(LIMIT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, overload
 
 from meterseal.crypto import sm3
 from meterseal.net.facade.peer import certificate_dict
@@ -57,12 +57,27 @@ class Session:
 
 
 class Face:
-    """Questions about a session; `_engine` answers them and is `None` without a session."""
+    """Questions about a session; `_engine` answers them and is `None` without a session.
 
+    `isinstance` takes an object for `_seen_as`, its twin in the `ssl` module: httpcore asks so
+    before it looks at the application protocol, websockets before it shakes hands, asyncio to
+    refuse sockets that are wrapped already. Nothing is inherited from the twin.
+    """
+
+    _seen_as: ClassVar[type]
     _engine: Engine | None
     _context: SecureContext
     server_side: bool
     server_hostname: str | None
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return self._seen_as
+
+    @property
+    def _sslobj(self) -> Self | None:
+        """What httpcore asks for the application protocol."""
+        return self if self._engine else None
 
     @property
     def context(self) -> SecureContext:

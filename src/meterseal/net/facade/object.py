@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, TypeVar
 
 from meterseal.net.facade.errors import want_read
@@ -9,7 +10,6 @@ from meterseal.net.facade.face import Face
 from meterseal.transport.codepoints import HEADER_LENGTH
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from typing_extensions import Buffer
@@ -29,6 +29,8 @@ class WrappedObject(Face):
     It takes one record at a time from the incoming one and leaves the rest there, because event
     loops decide by what is left whether to read again.
     """
+
+    _seen_as = ssl.SSLObject
 
     def __init__(  # noqa: PLR0913  (the arguments of `wrap_bio`)
         self,

@@ -41,9 +41,11 @@ _DO_NOT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 class WrappedSocket(Face, socket.socket):
     """A session over a connected socket, or a listening one that accepts such.
 
-    It is a `socket.socket` and not an `ssl.SSLSocket`. As with the latter, `close` says nothing to
-    the peer; `shutdown` says close_notify first if the kernel takes it at once.
+    As with `ssl.SSLSocket`, `close` says nothing to the peer; `shutdown` says close_notify first if
+    the kernel takes it at once.
     """
+
+    _seen_as = ssl.SSLSocket
 
     def __init__(  # noqa: PLR0913  (the arguments of `wrap_socket`)
         self,
