@@ -4,6 +4,8 @@
 //! Every step that touches a secret is free of secret-dependent branches and addresses.
 #![deny(unsafe_code)]
 
+#[cfg(all(test, target_arch = "x86_64"))]
+mod arch;
 pub mod cpu;
 pub mod ct;
 pub mod drbg;

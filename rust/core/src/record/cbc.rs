@@ -162,16 +162,9 @@ impl CbcOpener {
         }
         let key = self.protection.key.clone();
         let mut plain = cbc::decrypt(key, iv, ciphertext, false)?;
-        let (padding, padding_good) = padding_length(&plain);
-        let fragment = plain.len() - MAC_SIZE - 1 - padding;
-        let mac_header = mac_header(self.sequence, header[0], self.version, fragment);
-        let mut expected = self.mac_hiding_length(&mac_header, &plain, fragment);
-        let mut received = mac_at(&plain, fragment);
-        let differs = expected.iter().zip(received).fold(0, |all, (a, b)| all | (a ^ b));
-        expected.zeroize();
-        received.zeroize();
+        let (fragment, good) = self.authenticate(header[0], &plain);
         // One decision, after all the work. From here on the length is as public as the record.
-        if padding_good & ct::mask_if_zero(u64::from(differs)) == 0 {
+        if good == 0 {
             return Err(Error::InvalidTag);
         }
         if fragment > MAX_FRAGMENT {
@@ -180,6 +173,21 @@ impl CbcOpener {
         plain.truncate(fragment);
         self.sequence = next;
         Ok(plain)
+    }
+
+    /// The length of the fragment, and all ones if padding and MAC are right. The time depends on
+    /// the length of `plain` alone.
+    pub(super) fn authenticate(&self, content_type: u8, plain: &[u8]) -> (usize, u64) {
+        let (padding, padding_good) = padding_length(plain);
+        // Wrapping, because the check for an overflow that cannot be would branch on a secret.
+        let fragment = (plain.len() - MAC_SIZE - 1).wrapping_sub(padding);
+        let mac_header = mac_header(self.sequence, content_type, self.version, fragment);
+        let mut expected = self.mac_hiding_length(&mac_header, plain, fragment);
+        let mut received = mac_at(plain, fragment);
+        let differs = expected.iter().zip(received).fold(0, |all, (a, b)| all | (a ^ b));
+        expected.zeroize();
+        received.zeroize();
+        (fragment, padding_good & ct::mask_if_zero(u64::from(differs)))
     }
 
     fn mac_hiding_length(
@@ -212,7 +220,7 @@ fn padding_length(plain: &[u8]) -> (usize, u64) {
 /// The 32 bytes at a secret position, by reading every place where they could stand.
 fn mac_at(plain: &[u8], position: usize) -> [u8; MAC_SIZE] {
     let start = plain.len().saturating_sub(MAC_SIZE + 1 + MAX_PADDING);
-    let position = black_box((position - start) as u64);
+    let position = black_box(position.wrapping_sub(start) as u64);
     // Each byte goes to its place modulo 32; then the ring is turned by the secret offset.
     let mut ring = [0u8; MAC_SIZE];
     for (index, byte) in plain[start..].iter().enumerate() {
@@ -221,7 +229,8 @@ fn mac_at(plain: &[u8], position: usize) -> [u8; MAC_SIZE] {
         ring[index % MAC_SIZE] |= byte & inside;
     }
     for bit in 0..5 {
-        let turn = ((position >> bit) & 1).wrapping_neg();
+        // Behind the black box, or the compiler turns the mask back into a branch.
+        let turn = black_box(((position >> bit) & 1).wrapping_neg());
         let turned: [u8; MAC_SIZE] = core::array::from_fn(|i| ring[(i + (1 << bit)) % MAC_SIZE]);
         for (byte, other) in ring.iter_mut().zip(turned) {
             *byte = ct::select(turn, u64::from(other), u64::from(*byte)) as u8;

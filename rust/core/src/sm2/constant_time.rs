@@ -4,7 +4,6 @@
 
 use core::hint::black_box;
 
-use super::arch::valgrind;
 use super::arch::x86_64::Adx;
 use super::field::{Arithmetic, Fe, Portable};
 use super::key::PrivateKey;
@@ -12,6 +11,7 @@ use super::limbs::{self, Limbs};
 use super::multiply;
 use super::point::G;
 use super::scalar::Scalar;
+use crate::arch::valgrind;
 use crate::hmac::HmacSm3;
 
 const NUMBER: Limbs =

@@ -20,10 +20,12 @@ impl Sm3 {
     ) -> Digest {
         let (known, hidden) = data.split_at(least);
         self.update(known);
-        // Where the data ends, counted from the start of the block in progress.
-        let end = black_box((self.filled + length - least) as u64);
-        let bits = (self.length + (length - least) as u64) * 8;
-        let last_block = (end + 8) >> 6;
+        // Where the data ends, counted from the start of the block in progress. Wrapping, because
+        // the check for an overflow that cannot be would branch on a secret.
+        let left = black_box(length.wrapping_sub(least) as u64);
+        let end = left.wrapping_add(self.filled as u64);
+        let bits = left.wrapping_add(self.length).wrapping_mul(8);
+        let last_block = end.wrapping_add(8) >> 6;
         let mut digest = [0u32; 8];
         for index in 0..=(self.filled + hidden.len() + 8) / BLOCK_SIZE {
             let mut block = [0u8; BLOCK_SIZE];

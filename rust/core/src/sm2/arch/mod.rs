@@ -3,6 +3,3 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
-
-#[cfg(all(test, target_arch = "x86_64"))]
-pub mod valgrind;

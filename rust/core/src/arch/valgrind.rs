@@ -22,6 +22,16 @@ pub fn make_secret<T: Copy>(value: &mut T) {
     request(MAKE_UNDEFINED, (&raw mut *value) as usize, size_of::<T>());
 }
 
+/// As [`make_secret`], for bytes.
+pub fn make_bytes_secret(bytes: &mut [u8]) {
+    request(MAKE_UNDEFINED, bytes.as_mut_ptr() as usize, bytes.len());
+}
+
+/// As [`make_public`], for bytes.
+pub fn make_bytes_public(bytes: &mut [u8]) {
+    request(MAKE_DEFINED, bytes.as_mut_ptr() as usize, bytes.len());
+}
+
 /// The value may be branched on again.
 pub fn make_public<T: Copy>(value: &mut T) {
     request(MAKE_DEFINED, (&raw mut *value) as usize, size_of::<T>());
