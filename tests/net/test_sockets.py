@@ -22,19 +22,23 @@ from meterseal.errors import (
 )
 from meterseal.net import PacketWriter, connect, listen, open_connection, start_server
 from meterseal.net.exchange import Parcel, exchange_as_client, exchange_as_server
+from support.tls13 import client13, server13
 from support.wire import SERVER_NAME, client_config, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meterseal.net import SecureSocket, SecureStream
+    from meterseal.transport import ServerConfig
 
 
 class Served:
     """A listener in a thread that serves one client with `work` and keeps its outcome."""
 
-    def __init__(self, work: Callable[[SecureSocket], object]) -> None:
-        self.listener = listen("127.0.0.1", 0, server_config())
+    def __init__(
+        self, work: Callable[[SecureSocket], object], config: ServerConfig | None = None
+    ) -> None:
+        self.listener = listen("127.0.0.1", 0, config or server_config())
         self._pool = ThreadPoolExecutor(1)
         self.outcome = self._pool.submit(self._serve, work)
 
@@ -75,6 +79,21 @@ def test_blocking_ends_exchange_a_megabyte() -> None:
                     received += secure.recv(10_000)
                 assert bytes(received) == chunk
         assert served.outcome.result(10) == 16 * len(chunk)
+
+
+def test_a_session_of_tls13_is_resumed_over_sockets() -> None:
+    client, server = client13(), server13()
+    session = None
+    for is_resumed in (False, True):
+        with Served(echo, server) as served:
+            with connect(
+                "127.0.0.1", served.port, client, server_name=SERVER_NAME, session=session
+            ) as secure:
+                secure.sendall(b"1 kWh")
+                assert secure.recv() == b"1 kWh"
+                assert secure.session.resumed is is_resumed
+                session = secure.resumable
+                assert session is not None
 
 
 def test_the_name_is_the_host_unless_another_is_given() -> None:

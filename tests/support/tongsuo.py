@@ -1,4 +1,4 @@
-"""The TLCP stack inside the wheel of `tongsuopy` (BabaSSL 8.3), driven through memory BIOs.
+"""TLCP and TLS 1.3 of the stack in the wheel of `tongsuopy` (BabaSSL 8.3), through memory BIOs.
 
 Its Python face shows no TLS; its C symbols do.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _POINTER, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 _PEM, _VERIFY = 1, 1 | 2
 _WANTS = (2, 3)
+_SET_GROUPS = 92
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "NTLS_method": (_POINTER,),
     "SSL_CTX_new": (_POINTER, _POINTER),
@@ -36,6 +37,12 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "SSL_CTX_set_session_id_context": (_INT, _POINTER, _TEXT, ctypes.c_uint),
     "SSL_new": (_POINTER, _POINTER),
     "SSL_free": (None, _POINTER),
+    "TLS_method": (_POINTER,),
+    "SSL_CTX_set_ciphersuites": (_INT, _POINTER, _TEXT),
+    "SSL_CTX_use_certificate_file": (_INT, _POINTER, _TEXT, _INT),
+    "SSL_CTX_use_PrivateKey_file": (_INT, _POINTER, _TEXT, _INT),
+    "SSL_CTX_ctrl": (ctypes.c_long, _POINTER, _INT, ctypes.c_long, _TEXT),
+    "SSL_key_update": (_INT, _POINTER, _INT),
     "BIO_s_mem": (_POINTER,),
     "BIO_new": (_POINTER, _POINTER),
     "BIO_read": (_INT, _POINTER, _TEXT, _INT),
@@ -175,3 +182,37 @@ class Tongsuo:
     def is_resumed(self) -> bool:
         """Whether its handshake was an abbreviated one."""
         return bool(_library().SSL_session_reused(self._ssl))
+
+
+class Tongsuo13(Tongsuo):
+    """One end of a TLS 1.3 connection with SM suites, over curveSM2 alone."""
+
+    def __init__(
+        self, folder: Path, ca: Path, suites: str, *, is_server: bool, asks: bool = False
+    ) -> None:
+        library = _library()
+        context = library.SSL_CTX_new(library.TLS_method())
+        _must(library.SSL_CTX_set_ciphersuites(context, suites.encode()))
+        _must(library.SSL_CTX_ctrl(context, _SET_GROUPS, 0, b"SM2"))
+        _must(
+            library.SSL_CTX_use_certificate_file(context, str(folder / "sign.pem").encode(), _PEM)
+        )
+        _must(library.SSL_CTX_use_PrivateKey_file(context, str(folder / "sign.key").encode(), _PEM))
+        _must(library.SSL_CTX_load_verify_locations(context, str(ca).encode(), None))
+        library.SSL_CTX_set_verify(context, _VERIFY if asks or not is_server else 0, None)
+        library.SSL_CTX_set_session_id_context(context, b"tests", 5)
+        self._context = context
+        self.is_done = False
+        self._open(is_server=is_server, session=None)
+
+    def again(self, *, is_server: bool, session: int | None = None) -> Tongsuo13:
+        """A new connection under the same context, so that sessions can be resumed."""
+        other = object.__new__(Tongsuo13)
+        other._context = self._context
+        other.is_done = False
+        other._open(is_server=is_server, session=session)
+        return other
+
+    def update_keys(self, *, request_peer: bool) -> None:
+        """Change its write keys with what it writes next."""
+        _must(_library().SSL_key_update(self._ssl, int(request_peer)))

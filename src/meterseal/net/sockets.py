@@ -57,6 +57,14 @@ class SecureSocket:
             raise ConnectionEnded("the handshake is not complete")
         return established
 
+    @property
+    def resumable(self) -> Session | None:
+        """The newest session that a later connection to this server may offer.
+
+        Under TLS 1.3 it comes some time after the handshake, while data is received.
+        """
+        return self._connection.session
+
     def handshake(self, timeout: float = DEFAULT_HANDSHAKE_TIMEOUT) -> HandshakeCompleted:
         """Complete the handshake within `timeout` seconds in all, however slowly bytes drip in.
 

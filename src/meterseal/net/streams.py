@@ -41,6 +41,14 @@ class SecureStream:
         return established
 
     @property
+    def resumable(self) -> Session | None:
+        """The newest session that a later connection to this server may offer.
+
+        Under TLS 1.3 it comes some time after the handshake, while data is received.
+        """
+        return self._connection.session
+
+    @property
     def peer_address(self) -> tuple[str, int]:
         """The peer's host and port."""
         host, port, *_ = self._writer.get_extra_info("peername")
