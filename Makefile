@@ -49,7 +49,7 @@ bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/connections.py
 
 docs: setup  ## the reference of the public face, as HTML in build/docs
-	$(BIN)/python -W error -m pdoc --output-directory build/docs $(FACES)
+	$(BIN)/python -W error docs/build.py build/docs $(FACES)
 	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --no-deps
 
 format:

@@ -45,4 +45,6 @@ def __getattr__(name: str) -> object:
     """Load what needs sockets only when it is asked for: the import stays quick."""
     if name not in _OF_CONTEXT:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("meterseal.net.context"), name)
+    context = import_module("meterseal.net.context")
+    globals().update({each: getattr(context, each) for each in _OF_CONTEXT})
+    return globals()[name]
