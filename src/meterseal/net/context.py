@@ -12,15 +12,16 @@ import os
 import re
 import ssl
 import sys
+from dataclasses import replace
 from pathlib import Path
 from ssl import Purpose
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 from meterseal.crypto.provider import SmProvider
 from meterseal.net.facade.credentials import Identity, load_anchors, load_identity, read_file
 from meterseal.net.facade.engine import Engine
-from meterseal.net.facade.errors import as_ssl_errors, ssl_error
-from meterseal.net.facade.face import Session
+from meterseal.net.facade.errors import NameRefused, as_ssl_errors, ssl_error
+from meterseal.net.facade.face import Face, Session
 from meterseal.net.facade.names import normalized_host
 from meterseal.net.facade.object import WrappedObject
 from meterseal.net.facade.peer import certificate_dict
@@ -41,13 +42,15 @@ from meterseal.x509 import TrustStore
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from typing_extensions import Buffer
 
     from meterseal.net.facade.credentials import Password, Path_
     from meterseal.transport import CipherSuite
     from meterseal.x509 import Certificate
+
+    NameCallback: TypeAlias = Callable[[Face, str | None, "SecureContext"], int | None]
 
 __all__ = ["Purpose", "SecureContext", "create_default_context"]
 
@@ -306,12 +309,12 @@ class SecureContext(ssl.SSLContext):
         )
 
     def new_engine(
-        self, *, server_side: bool, server_hostname: str | None, session: Session | None
+        self, face: Face, *, server_side: bool, server_hostname: str | None, session: Session | None
     ) -> Engine:
         """Begin a session; raises `ssl.SSLError` if the settings do not allow one."""
         with as_ssl_errors():
             if server_side:
-                return Engine(Connection.server(self.server_config()))
+                return Engine(Connection.server(self._listening_config(face)))
             resumable = session.resumable if session else None
             return Engine(Connection.client(self.client_config(), server_hostname, resumable))
 
@@ -352,6 +355,20 @@ class SecureContext(ssl.SSLContext):
             provider=self._provider,
             key_log=self._key_log(),
         )
+
+    def _listening_config(self, face: Face) -> ServerConfig:
+        config = self.server_config()
+        ask = cast("NameCallback | None", self.sni_callback)
+        if ask is None:
+            return config
+
+        def select(name: str | None) -> ServerConfig:
+            alert = ask(face, name, self)  # may set `face.context`
+            if alert is not None:
+                raise NameRefused(name, alert)
+            return face.context.server_config()
+
+        return replace(config, select=select)
 
     # --- inside --------------------------------------------------------------------------
 

@@ -184,7 +184,8 @@ class ServerConfig:
     is in the hello is taken before one that must be asked for. Of `application_protocols` the first
     is taken that the client offers too.
 
-    `trust` holds the roots that may vouch for clients.
+    `trust` holds the roots that may vouch for clients. `select` is told the name that the client
+    asks for, if any, and returns the configuration to go on with.
 
     `session_cache` and `ticket_keys` are shared by the connections of one server; `None` turns
     that kind of resumption off.
@@ -204,6 +205,7 @@ class ServerConfig:
     compatibility: Compatibility = field(default_factory=Compatibility)
     limits: Limits = field(default_factory=Limits)
     provider: Provider = field(default_factory=SmProvider)
+    select: Callable[[str | None], ServerConfig] | None = None
     key_log: Callable[[str], None] | None = None
     observer: Observer | None = None
 

@@ -35,7 +35,7 @@ from meterseal.transport.extensions import (
     encode_uint16_list,
 )
 from meterseal.transport.flow import receive
-from meterseal.transport.hello import DOWNGRADE_SENTINELS
+from meterseal.transport.hello import DOWNGRADE_SENTINELS, requested_server_name
 from meterseal.transport.messages import ClientHello, ServerHello
 from meterseal.transport.tls13 import client as tls13_client
 from meterseal.transport.tls13 import server as tls13_server
@@ -61,6 +61,8 @@ def server_flow(driver: Driver, config: ServerConfig) -> Flow[None]:
 
 def _serve(driver: Driver, config: ServerConfig) -> Flow[bool]:
     hello = yield from receive(ClientHello)
+    if config.select is not None:
+        config = config.select(requested_server_name(hello))
     versions = {suite.version for suite in config.suites}
     if TLS13 in versions and _offers_tls13(hello):
         yield from tls13_server.shake_hands(driver, config, hello)

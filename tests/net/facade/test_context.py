@@ -233,3 +233,33 @@ def test_the_password_of_a_plain_key_is_not_asked_for() -> None:
         raise AssertionError(PASSWORD)
 
     server_context().load_cert_chain(files().server_sign_pem, files().server_sign_key, never)
+
+
+def test_an_sni_callback_chooses_the_context_or_refuses() -> None:
+    asked: list[str | None] = []
+    other = server_context()
+    front = SecureContext(ssl.PROTOCOL_TLS_SERVER)
+    front.load_cert_chain(files().client_pair_pem)
+
+    def choose(face, name, context):  # noqa: ANN001, ANN202
+        asked.append(name)
+        assert context is front
+        if name == "station.example":
+            return ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        face.context = other
+        return None
+
+    front.sni_callback = choose
+    for protocol, name in (("tls13-sm", HOST), ("tls12-sm", HOST), ("tlcp", None)):
+        with accepting(echo, front) as (address, _):
+            plain = socket.create_connection(address, timeout=10)
+            context = client_context(protocol)
+            with context.wrap_socket(plain, server_hostname=HOST) as wrapped:
+                assert wrapped.version()
+        assert asked.pop() == name
+    with accepting(echo, front) as (address, served):
+        plain = socket.create_connection(address, timeout=10)
+        with pytest.raises(ssl.SSLError, match="unrecognized_name"):
+            client_context("auto").wrap_socket(plain, server_hostname="station.example")
+        with pytest.raises(ssl.SSLError, match="not served here"):
+            served.result(10)

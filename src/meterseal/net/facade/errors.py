@@ -16,6 +16,7 @@ from meterseal.errors import (
     CertificateRejected,
     ConnectionEnded,
     MeterSealError,
+    PeerError,
     RejectionReason,
     Truncated,
 )
@@ -23,7 +24,7 @@ from meterseal.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["as_ssl_error", "as_ssl_errors", "ssl_error", "want_read", "want_write"]
+__all__ = ["NameRefused", "as_ssl_error", "as_ssl_errors", "ssl_error", "want_read", "want_write"]
 
 E = TypeVar("E", bound=ssl.SSLError)
 
@@ -46,6 +47,19 @@ _VERIFY_CODES: Final = {
     RejectionReason.NAME_CONSTRAINT: 47,
     RejectionReason.WRONG_NAME: 62,
 }
+
+
+class NameRefused(PeerError):
+    """An `sni_callback` refused the name that the client asked for, with an alert of its choice."""
+
+    def __init__(self, name: str | None, code: int) -> None:
+        self._alert = AlertDescription(code)
+        super().__init__(f"the name {name!r} is not served here")
+
+    @property
+    def description(self) -> AlertDescription:
+        """The alert that the callback returned."""
+        return self._alert
 
 
 def ssl_error(reason: str, text: str) -> ssl.SSLError:

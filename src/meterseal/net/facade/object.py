@@ -50,7 +50,7 @@ class WrappedObject(Face):
         self._header = b""
         self._missing = 0  # bytes of the current record that are still to come
         self._engine: Engine = context.new_engine(
-            server_side=server_side, server_hostname=server_hostname, session=session
+            self, server_side=server_side, server_hostname=server_hostname, session=session
         )
 
     def do_handshake(self) -> None:

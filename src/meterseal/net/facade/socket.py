@@ -280,6 +280,7 @@ class WrappedSocket(Face, socket.socket):
 
     def _new_engine(self) -> None:
         self._engine = self._context.new_engine(
+            self,
             server_side=self.server_side,
             server_hostname=self.server_hostname,
             session=self._offered,
