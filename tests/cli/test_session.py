@@ -30,7 +30,7 @@ def command(*arguments: object) -> list[str]:
 
 def meterseal(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, timeout=60, **options
+        command(*arguments), capture_output=True, text=True, check=False, timeout=180, **options
     )
 
 

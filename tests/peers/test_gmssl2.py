@@ -127,7 +127,7 @@ def gmssl_client(folder: Path, listener: SecureListener, *options: str) -> bool:
 def serve(listener: SecureListener) -> tuple[bool, bool]:
     secure, _ = listener.accept()
     with secure:
-        session = secure.handshake(5)
+        session = secure.handshake(60)
         assert secure.recv() == b"reading\n"
         secure.sendall(b"welcome\n")
         return session.resumed, session.peer is not None
@@ -148,7 +148,7 @@ def test_our_server_agrees_and_resumes(folder: Path, with_tickets: bool) -> None
         for options, resumed in ((["-sess_out", "s"], False), (["-sess_in", "s"], True)):
             served = pool.submit(serve, listener)
             assert gmssl_client(folder, listener, *certificate, *options)
-            assert served.result(10) == (resumed, True)
+            assert served.result(60) == (resumed, True)
 
 
 def test_our_server_refuses_a_client_without_certificate(folder: Path) -> None:
@@ -157,4 +157,4 @@ def test_our_server_refuses_a_client_without_certificate(folder: Path) -> None:
         served = pool.submit(serve, listener)
         assert not gmssl_client(folder, listener)
         with pytest.raises(CertificateRejected, match="no certificate"):
-            served.result(10)
+            served.result(60)

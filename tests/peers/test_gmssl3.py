@@ -110,7 +110,7 @@ def test_our_server_and_their_client_agree(mutual: bool, theirs: GmSsl3) -> None
     with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
         served = pool.submit(serve, listener)
         output = theirs.visit(listener.address[1], b"reading\n", mutual=mutual)
-        session, text, farewell = served.result(10)
+        session, text, farewell = served.result(60)
     assert b"welcome" in output
     assert text == b"reading\n"
     assert session.suite == THEIR_SUITE
@@ -136,7 +136,7 @@ def test_no_session_with_their_client(
             served = pool.submit(serve, listener)
             assert b"welcome" not in theirs.visit(listener.address[1], b"reading\n", roots=roots)
             with pytest.raises(error):
-                served.result(10)
+                served.result(60)
 
 
 def test_their_client_shows_no_certificate_to_roots_that_are_not_its_own(theirs: GmSsl3) -> None:
@@ -147,4 +147,4 @@ def test_their_client_shows_no_certificate_to_roots_that_are_not_its_own(theirs:
         served = pool.submit(serve, listener)
         theirs.visit(listener.address[1], b"reading\n", mutual=True)
         with pytest.raises(AlertReceived, match="unsupported_certificate"):
-            served.result(10)
+            served.result(60)

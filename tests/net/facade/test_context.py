@@ -222,7 +222,7 @@ def test_channel_bindings_name_the_server() -> None:
             binding = wrapped.get_channel_binding("tls-server-end-point")
             assert binding is not None
             assert len(binding) == 32
-            assert binding == served.result(10)
+            assert binding == served.result(60)
             assert wrapped.get_channel_binding() is None
             with pytest.raises(ValueError, match="not implemented"):
                 wrapped.get_channel_binding("tls-exporter")

@@ -102,7 +102,7 @@ def test_trio_gets_back_what_follows_the_session() -> None:
 
     with accepting(work) as (address, served):
         trio.run(scene, address[1])
-        served.result(10)
+        served.result(60)
 
 
 @PROTOCOLS
@@ -159,4 +159,4 @@ def test_an_echo_over_a_blocking_server_from_uvloop() -> None:
 
     with accepting(echo) as (address, served):
         uvloop.run(asyncio.wait_for(scene(address[1]), 20))
-        assert served.result(10) == len(LARGE)
+        assert served.result(60) == len(LARGE)
