@@ -104,7 +104,7 @@ def test_the_commands_it_prints_work_as_they_are(hosts: str, tmp_path: Path) -> 
                     assert server.poll() is None
                 code, out, err = run(connect, tmp_path)
                 assert (code, err) == (0, "")
-                text = server.communicate(timeout=20)[0]
+                text = server.communicate(timeout=120)[0]
             finally:
                 server.kill()
         assert ("peer's encryption" in out.decode()) == ("tlcp" in connect)

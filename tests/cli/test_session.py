@@ -79,7 +79,7 @@ def test_the_steps_of_a_session_are_shown_on_both_sides(folder: Path, tmp_path: 
             *("client", f"localhost:{port}", "--ca", folder / "server.pem"),
             *("--send", readings, "--json"),
         )
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=120)
     assert done.returncode == 0, done.stderr
     client_steps = steps(done.stdout)
     assert client_steps["connected with ECDHE-SM2-WITH-SMS4-GCM-SM3"]["suite"] == "0xe107"
@@ -130,7 +130,7 @@ def test_a_client_certificate_is_asked_for_and_shown(folder: Path) -> None:
         mine = ("--cert", folder / "meter.pem", "--key", folder / "meter.key")
         assert meterseal(*target, *mine).returncode == 0
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=120)
     seen = [json.loads(line) for line in output.splitlines()]
     assert any("no certificate" in step.get("reason", "") for step in seen)
     assert any("meter-1" in step.get("certificate", "") for step in seen)
