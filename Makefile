@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 INPUT ?=
 PROTOCOL ?=
+SECONDS ?= 60
+DECODER ?=
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net
 
-.PHONY: setup demo test test-all check format bench docs clean
+.PHONY: setup demo test test-all fuzz check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -29,6 +31,10 @@ test: setup  ## the fast tests: Rust without Python, then Python on every back-e
 test-all: setup  ## the long tests too
 	cargo test --quiet --locked --release -p meterseal-core
 	$(BIN)/pytest -n auto
+
+fuzz: setup  ## long runs of the decoders under atheris: make fuzz SECONDS=60 DECODER=certificate
+	$(BIN)/pip install --quiet atheris==3.0.0
+	$(BIN)/python tests/fuzz/run.py $(SECONDS) $(if $(DECODER),"$(DECODER)")
 
 check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check

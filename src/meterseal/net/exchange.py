@@ -108,11 +108,18 @@ def _receive(stream: Stream, reader: _Reader, open_sink: Callable[[str], BinaryI
 
 def _parcel_header(header: dict[str, object]) -> tuple[str, int]:
     name, length = header.get("name"), header.get("length")
-    if not isinstance(name, str) or not name or PurePath(name).name != name or "\0" in name:
+    if not isinstance(name, str) or not _is_plain(name):
         raise MalformedData("a parcel whose name is no plain file name")
     if not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= MAX_LENGTH:
         raise MalformedData(f"a parcel whose length is not within 0 to {MAX_LENGTH}")
     return name, length
+
+
+def _is_plain(name: str) -> bool:
+    is_unicode = not any("\ud800" <= letter <= "\udfff" for letter in name)
+    return (
+        PurePath(name).name == name and name not in {"", ".."} and "\0" not in name and is_unicode
+    )
 
 
 def _line(content: dict[str, object]) -> bytes:
@@ -127,15 +134,15 @@ class _Reader:
         self._buffer = bytearray()
 
     def object(self) -> dict[str, object]:
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _MAX_LINE:
-                raise MalformedData(f"a line of more than {_MAX_LINE} bytes")
+        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= _MAX_LINE:
             self._fill()
+        if not 0 <= end <= _MAX_LINE:
+            raise MalformedData(f"a line of more than {_MAX_LINE} bytes")
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         try:
             content = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise MalformedData("a line that is not JSON") from None
         if not isinstance(content, dict):
             raise MalformedData("a line that is no JSON object")

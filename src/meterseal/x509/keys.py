@@ -62,7 +62,10 @@ class KeyDescription:
 
 
 def describe_key(data: Buffer) -> KeyDescription:
-    """Say what kind of key file this is, without opening it. Raises MalformedData."""
+    """Say what kind of key file this is, without opening it.
+
+    Raises MalformedData, and DecryptionFailed for an encryption that is not supported.
+    """
     data = _bounded(data)
     if pem.is_pem(data):
         blocks = [block for block in pem.decode(data) if block.label.endswith("KEY")]
