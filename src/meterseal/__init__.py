@@ -17,9 +17,7 @@ from meterseal.errors import (
 )
 
 if TYPE_CHECKING:
-    from meterseal.net.context import Purpose as Purpose
-    from meterseal.net.context import SecureContext as SecureContext
-    from meterseal.net.context import create_default_context as create_default_context
+    from meterseal.net.context import Purpose, SecureContext, create_default_context
 
 __all__ = [
     "DecryptionFailed",
@@ -29,8 +27,11 @@ __all__ = [
     "MalformedData",
     "MeterSealError",
     "PeerError",
+    "Purpose",
     "RandomnessFailure",
+    "SecureContext",
     "UsageError",
+    "create_default_context",
     "sm2",
     "sm3",
     "sm4",
