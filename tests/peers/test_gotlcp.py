@@ -18,8 +18,9 @@ from meterseal.transport import (
     HandshakeCompleted,
 )
 from meterseal.x509 import TrustStore
-from support.gotlcp import GoTlcp, Unavailable, build
+from support.gotlcp import GoTlcp, build
 from support.identities import pair, world
+from support.peer_program import PATIENCE, Unavailable, session_folder
 from support.tongsuo import write_pair
 from support.wire import SERVER_NAME, client_config, server_config
 
@@ -39,7 +40,7 @@ with_prefix = pytest.mark.parametrize("prefix", [False, True], ids=["bare", "pre
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
-        return build(tmp_path_factory.getbasetemp().parent)
+        return build(session_folder(tmp_path_factory))
     except Unavailable as reason:
         pytest.skip(f"gotlcp cannot be had: {reason}")
 
@@ -117,10 +118,10 @@ def visit(
     """Let their client visit our server; return what each side has to say."""
     options = {"name": SERVER_NAME, "connections": connections, **options}
     with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
-        listener.raw.settimeout(20)
+        listener.raw.settimeout(PATIENCE)
         served = pool.submit(serve, listener, connections)
         reports = client.client(listener.address[1], **options)
-        error = served.exception(20)
+        error = served.exception(PATIENCE)
         if isinstance(error, MeterSealError):
             return reports, error
         return reports, served.result()
@@ -197,8 +198,8 @@ def test_our_client_refuses_their_server(their_server: GoTlcp) -> None:
     ]
     with their_server.server(suite=code(suite), client_auth=True, connections=len(wrong)) as served:
         for changes, error, text in wrong:
-            with pytest.raises(error, match=text):
-                dial(served.port, suite, **changes).recv()
+            with pytest.raises(error, match=text), dial(served.port, suite, **changes) as secure:
+                secure.recv()
     assert all(report["error"] for report in served.reports)
     assert len(served.reports) == len(wrong)
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from support.identities import NOW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from support.peer_program import PeerProgram, Unavailable
 
 SOURCE = Path(__file__).parents[1] / "peers" / "go"
-PATIENCE = 30
 BUILT_BEFORE = "METERSEAL_GOTLCP"
-
-
-class Unavailable(Exception):
-    """Go or a module cannot be had here; the text says which and why."""
 
 
 def build(folder: Path) -> Path:
@@ -62,54 +51,8 @@ def _go(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @dataclass(frozen=True)
-class GoTlcp:
-    """The program with an identity of its own; `roots` is a PEM file."""
+class GoTlcp(PeerProgram):
+    """The program with an identity of its own, the folder of a pair."""
 
-    program: Path
-    roots: Path
-    identity: Path | None = None
-
-    def _run(self, role: str, **options: object) -> subprocess.Popen[str]:
-        options = {"role": role, "roots": self.roots, "now": int(NOW.timestamp()), **options}
-        if self.identity is not None:
-            options["identity"] = self.identity
-        flags = [f"-{name.replace('_', '-')}={_text(value)}" for name, value in options.items()]
-        return subprocess.Popen([self.program, *flags], stdout=subprocess.PIPE, text=True)
-
-    @contextmanager
-    def server(self, **options: object) -> Iterator[Served]:
-        """Run it as a server; what it reported is there after the block."""
-        with self._run("server", **options) as process:
-            assert process.stdout is not None
-            served = Served(json.loads(process.stdout.readline())["port"], [])
-            try:
-                yield served
-                output, _ = process.communicate(timeout=PATIENCE)
-            finally:
-                process.kill()
-        served.reports.extend(_reports(output))
-
-    def client(self, port: int, **options: object) -> list[dict[str, Any]]:
-        """Run it as a client to its end; return what it reported of each connection."""
-        with self._run("client", address=f"127.0.0.1:{port}", **options) as process:
-            try:
-                output, _ = process.communicate(timeout=PATIENCE)
-            finally:
-                process.kill()
-        return _reports(output)
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running server and, once it has ended, what it said of its connections."""
-
-    port: int
-    reports: list[dict[str, Any]]
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _reports(output: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in output.splitlines()]
+    def command(self, options: dict[str, object]) -> list[str]:
+        return [str(self.program), *(f"-{name}={value}" for name, value in options.items())]

@@ -28,11 +28,11 @@ var sizes = []int{1, 15, 16, 17, 40000}
 const patience = 20 * time.Second
 
 type settings struct {
-	role, address, name, suite string
-	identity, roots            string
-	clientAuth, prefix         bool
-	connections                int
-	now                        int64
+	role, name, suite  string
+	identity, roots    string
+	clientAuth, prefix bool
+	port, connections  int
+	now                int64
 }
 
 type report struct {
@@ -60,7 +60,7 @@ func main() {
 func parse() settings {
 	var s settings
 	flag.StringVar(&s.role, "role", "client", "client or server")
-	flag.StringVar(&s.address, "address", "127.0.0.1:0", "where to listen or to connect to")
+	flag.IntVar(&s.port, "port", 0, "port of 127.0.0.1 to connect to; a server takes a free one")
 	flag.StringVar(&s.name, "name", "", "whom the server's certificate must name")
 	flag.StringVar(&s.suite, "suite", "e053", "code of the one cipher suite, in hexadecimal")
 	flag.StringVar(&s.identity, "identity", "", "folder of sign.pem, sign.key, enc.pem, enc.key")
@@ -123,7 +123,7 @@ func (s settings) pool() (*smx509.CertPool, error) {
 }
 
 func serve(s settings, config *tlcp.Config) error {
-	listener, err := net.Listen("tcp", s.address)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,9 @@ func serve(s settings, config *tlcp.Config) error {
 }
 
 func dial(s settings, config *tlcp.Config) error {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 	for range s.connections {
-		raw, err := net.DialTimeout("tcp", s.address, patience)
+		raw, err := net.DialTimeout("tcp", address, patience)
 		if err != nil {
 			return err
 		}

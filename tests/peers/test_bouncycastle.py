@@ -1,0 +1,198 @@
+"""Bouncy Castle agrees with our TLS 1.3: both SM4 suites, both roles, and refusals."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meterseal.errors import AlertReceived, CertificateRejected, MeterSealError
+from meterseal.net import connect, listen
+from meterseal.transport import TLS13_SUITES, CipherSuite, ClientAuthentication, HandshakeCompleted
+from meterseal.x509 import TrustStore
+from support.bouncycastle import BouncyCastle, build
+from support.identities import credential, world
+from support.openssl4 import write
+from support.peer_program import PATIENCE, Unavailable, session_folder
+from support.wire import SERVER_NAME, client_config, server_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meterseal.net import SecureListener, SecureSocket
+    from meterseal.transport import ServerConfig
+
+SIZES = (1, 15, 16, 17, 40_000)
+GCM, CCM = TLS13_SUITES
+every_suite = pytest.mark.parametrize("suite", TLS13_SUITES, ids=lambda suite: suite.name)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        return build(session_folder(tmp_path_factory))
+    except Unavailable as reason:
+        pytest.skip(f"Bouncy Castle cannot be had: {reason}")
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bouncycastle")
+    strange = credential(world().stranger, world().stranger_key, "meter-1", profile="client")
+    write(folder, "server", world().server)
+    write(folder, "client", world().client)
+    write(folder, "stranger", strange)
+    (folder / "ca.pem").write_text(world().root.to_pem())
+    (folder / "other-ca.pem").write_text(world().stranger.to_pem())
+    return folder
+
+
+@pytest.fixture
+def their_server(program: Path, files: Path) -> BouncyCastle:
+    return BouncyCastle(program, files / "ca.pem", files / "server")
+
+
+@pytest.fixture
+def their_client(program: Path, files: Path) -> BouncyCastle:
+    return BouncyCastle(program, files / "ca.pem", files / "client")
+
+
+def dial(port: int, **changes: object) -> SecureSocket:
+    name = changes.pop("server_name", SERVER_NAME)
+    config = client_config(**{"suites": TLS13_SUITES, "credential": world().client, **changes})
+    return connect("127.0.0.1", port, config, server_name=name)  # type: ignore[arg-type]
+
+
+def exchange(secure: SecureSocket) -> None:
+    for number, size in enumerate(SIZES):
+        sent, received = bytes([number]) * size, b""
+        secure.sendall(sent)
+        while len(received) < size:
+            received += secure.recv()
+        assert received == sent
+
+
+def our_server(**changes: object) -> ServerConfig:
+    return server_config(
+        **{
+            "suites": TLS13_SUITES,
+            "trust": world().trust,
+            "client_authentication": ClientAuthentication.REQUIRED,
+            **changes,
+        }
+    )
+
+
+def serve(listener: SecureListener) -> HandshakeCompleted:
+    secure, _ = listener.accept()
+    with secure:
+        session = secure.handshake(PATIENCE)
+        while data := secure.recv():
+            secure.sendall(data)
+        return session
+
+
+def visit(
+    config: ServerConfig, client: BouncyCastle, **options: object
+) -> tuple[dict[str, Any], HandshakeCompleted | MeterSealError]:
+    """Let their client visit our server; return what each side has to say."""
+    with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
+        listener.raw.settimeout(PATIENCE)
+        served = pool.submit(serve, listener)
+        (report,) = client.client(listener.address[1], **{"name": SERVER_NAME, **options})
+        error = served.exception(PATIENCE)
+        return report, error if isinstance(error, MeterSealError) else served.result()
+
+
+@every_suite
+def test_our_client_and_their_server_agree(suite: CipherSuite, their_server: BouncyCastle) -> None:
+    with their_server.server(suite=suite.name, client_auth=True) as served:
+        with dial(served.port) as secure:
+            exchange(secure)
+            assert secure.session.suite == suite
+            assert secure.session.group == 41
+    (report,) = served.reports
+    assert not report["error"]
+    assert (report["suite"], report["bytes"]) == (suite.name, sum(SIZES))
+    assert report["peer_certificates"] == 1
+
+
+@every_suite
+def test_our_server_and_their_client_agree(suite: CipherSuite, their_client: BouncyCastle) -> None:
+    report, session = visit(our_server(), their_client, suite=suite.name)
+    assert not report["error"]
+    assert (report["suite"], report["bytes"]) == (suite.name, sum(SIZES))
+    assert isinstance(session, HandshakeCompleted), session
+    assert session.suite == suite
+    assert session.peer is not None
+    assert "meter-1" in str(session.peer.leaf.subject)
+
+
+def test_without_client_authentication_both_roles_agree(
+    their_server: BouncyCastle, their_client: BouncyCastle
+) -> None:
+    with their_server.server(suite=GCM.name, connections=2) as served:
+        with dial(served.port, credential=None) as secure:
+            exchange(secure)
+        # It is given a share for a group it does not know, and asks for another.
+        with dial(served.port, credential=None, groups=(4590, 41), key_shares=(4590,)) as secure:
+            exchange(secure)
+    assert [report["error"] for report in served.reports] == ["", ""]
+    config = our_server(client_authentication=ClientAuthentication.NONE)
+    report, session = visit(config, replace(their_client, identity=None), suite=GCM.name)
+    assert not report["error"]
+    assert isinstance(session, HandshakeCompleted)
+    assert session.peer is None
+
+
+def test_our_client_and_their_server_refuse(their_server: BouncyCastle) -> None:
+    strange = credential(world().stranger, world().stranger_key, "meter-1", profile="client")
+    wrong = [
+        ({"server_name": "other.example"}, CertificateRejected, "wrong name"),
+        ({"trust": TrustStore([world().stranger])}, CertificateRejected, "unknown issuer"),
+        ({"suites": (CCM,)}, AlertReceived, "handshake_failure"),
+        ({"credential": strange}, AlertReceived, "certificate|unknown_ca"),
+        ({"credential": None}, AlertReceived, "certificate"),
+    ]
+    with their_server.server(suite=GCM.name, client_auth=True, connections=len(wrong)) as served:
+        for changes, error, text in wrong:
+            with pytest.raises(error, match=text), dial(served.port, **changes) as secure:
+                secure.recv()
+    assert [bool(report["error"]) for report in served.reports] == [True] * len(wrong)
+
+
+def test_their_client_refuses_another_name_and_another_root(
+    their_client: BouncyCastle, files: Path
+) -> None:
+    report, error = visit(our_server(), their_client, suite=GCM.name, name="other.example")
+    assert report["error"]
+    assert isinstance(error, AlertReceived)
+    stranger = replace(their_client, roots=files / "other-ca.pem")
+    report, error = visit(our_server(), stranger, suite=GCM.name)
+    assert report["error"]
+    assert isinstance(error, AlertReceived)
+
+
+@pytest.mark.parametrize(
+    ("changes", "identity", "text"),
+    [
+        ({}, "stranger", "unknown issuer"),
+        ({}, None, "certificate"),
+        ({"suites": (CCM,)}, "client", "no cipher suite"),
+    ],
+    ids=["of another root", "no certificate", "no common suite"],
+)
+def test_our_server_refuses_their_client(
+    changes: dict[str, object],
+    identity: str | None,
+    text: str,
+    their_client: BouncyCastle,
+    files: Path,
+) -> None:
+    client = replace(their_client, identity=files / identity if identity else None)
+    report, error = visit(our_server(**changes), client, suite=GCM.name)
+    assert report["error"]
+    assert isinstance(error, MeterSealError)
+    assert text in str(error)
