@@ -124,11 +124,11 @@ class SecureSocket:
 
     def _receive(self) -> None:
         data = self.raw.recv(_READ_SIZE)
-        if self._tap is not None:
-            self._tap.received(data)
         try:
             self._connection.receive_data(data)
         finally:  # what was read before an error is data; an alert goes out with the error
+            if self._tap is not None:  # after the secrets that open it: analysers read but once
+                self._tap.received(data)
             self._unread += self._connection.read()
             with contextlib.suppress(OSError):
                 self._flush()
