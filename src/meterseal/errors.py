@@ -252,6 +252,7 @@ class RejectionReason(Enum):
     NOT_YET_VALID = "not yet valid"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    REVOCATION_UNKNOWN = "revocation unknown"
     UNKNOWN_ISSUER = "unknown issuer"
     NOT_A_CA = "issuer is not a CA"
     PATH_TOO_LONG = "path too long"
@@ -275,6 +276,7 @@ _REJECTION_ALERTS = {
     RejectionReason.NOT_YET_VALID: AlertDescription.CERTIFICATE_EXPIRED,
     RejectionReason.EXPIRED: AlertDescription.CERTIFICATE_EXPIRED,
     RejectionReason.REVOKED: AlertDescription.CERTIFICATE_REVOKED,
+    RejectionReason.REVOCATION_UNKNOWN: AlertDescription.CERTIFICATE_UNKNOWN,
     RejectionReason.UNKNOWN_ISSUER: AlertDescription.UNKNOWN_CA,
     RejectionReason.NOT_A_CA: AlertDescription.UNKNOWN_CA,
     RejectionReason.PATH_TOO_LONG: AlertDescription.UNKNOWN_CA,

@@ -11,8 +11,15 @@ from typing import get_args
 import pytest
 
 from meterseal import __version__
-from meterseal.cli import cert, key
-from meterseal.x509 import PrivateKeyFormat, Profile, Purpose, load_private_key, pbes2
+from meterseal.cli import cert, crl, key
+from meterseal.x509 import (
+    PrivateKeyFormat,
+    Profile,
+    Purpose,
+    RevocationReason,
+    load_private_key,
+    pbes2,
+)
 from support.pages import check_page, run
 
 STANDARD_KEY = "3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8"
@@ -26,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["key", "cert"])
+@pytest.mark.parametrize("page", ["key", "cert", "crl"])
 def test_commands_give_what_their_page_says(page: str, folder: Path) -> None:
     text = (Path(__file__).parent / f"{page}.page").read_text(encoding="utf-8")
     check_page(text, folder)
@@ -129,6 +136,7 @@ def test_choices_are_those_of_the_library() -> None:
     assert [prf.value for prf in key.Prf] == list(get_args(pbes2.Prf))
     assert {profile.value for profile in cert.Profile} == set(get_args(Profile))
     assert {purpose.name for purpose in cert.Purpose} == {purpose.name for purpose in Purpose}
+    assert {reason.name for reason in crl.Reason} < {reason.name for reason in RevocationReason}
 
 
 def test_starting_loads_no_more_than_it_must() -> None:

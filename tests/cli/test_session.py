@@ -274,6 +274,20 @@ def test_tls_1_3_speaks_from_the_command_line(pairs: Path) -> None:
     assert "connected with TLS_SM4_GCM_SM3" in steps(done.stdout)
 
 
+def test_a_revoked_meter_is_refused(pairs: Path, tmp_path: Path) -> None:
+    ca = ("--ca", pairs / "ca.pem", "--ca-key", pairs / "ca.key")
+    revoke = ("crl", "issue", *ca, "--revoke", pairs / "meter-1.pem", "--out", tmp_path / "crl")
+    assert meterseal(*revoke).returncode == 0
+    options = ("--ca", pairs / "root.pem", "--require-client-cert", "--crl", tmp_path / "crl")
+    with server(pairs, *own(pairs, "server", pair=False), *options) as (port, _):
+        target = ("client", f"localhost:{port}", "--ca", pairs / "root.pem")
+        meter = meterseal(*target, *own(pairs, "meter-1", pair=False))
+        other = meterseal(*target, *own(pairs, "client", pair=False), "--crl", tmp_path / "crl")
+    assert meter.returncode == 1
+    assert "certificate_revoked" in meter.stderr
+    assert other.returncode == 0, other.stderr
+
+
 def test_what_a_pair_lacks_is_named(pairs: Path) -> None:
     serve = ("server", "--port", 0, "--protocol", "tlcp", "--cert")
     sign, enc = (pairs / f"server-{half}.key" for half in ("sign", "enc"))

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meterseal.errors import InvalidSignature
+from meterseal.errors import CertificateRejected, InvalidSignature, RejectionReason
 from meterseal.x509 import (
     Encryption,
     GeneralName,
     KeyUsage,
     Name,
     Purpose,
+    RevocationPolicy,
+    RevocationReason,
     TrustStore,
     create_request,
     dump_private_key,
     dump_public_key,
     issue_certificate,
     load_certificates,
+    load_crls,
     load_private_key,
     load_public_key,
     load_request,
@@ -30,6 +33,7 @@ from meterseal.x509 import (
     verify_chain,
 )
 from support import pki
+from support.crls import crl, line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,3 +165,85 @@ def test_a_signature_of_openssl_under_another_identifier_does_not_verify(tmp_pat
     )
     with pytest.raises(InvalidSignature):
         load_request(data).verify()
+
+
+def test_openssl_reads_our_revocation_list(tmp_path: Path) -> None:
+    ca = pki.root()
+    made = crl(ca, line(4711), number=18)
+    text = openssl("crl", "-text", "-noout", data=made.to_pem().encode()).decode()
+    for fact in ("Serial Number: 1267", "Key Compromise", "CN = root", "12:00:00 2026", "18"):
+        assert fact in text
+    (tmp_path / "ca.pub").write_bytes(dump_public_key(ca.key.public_key()))
+    (tmp_path / "signature").write_bytes(made.signature)
+    (tmp_path / "tbs").write_bytes(made.tbs)
+    openssl("pkeyutl", "-verify", "-pubin", "-inkey", tmp_path / "ca.pub", "-rawin", "-digest",
+            "sm3", "-pkeyopt", ID, "-sigfile", tmp_path / "signature", "-in",
+            tmp_path / "tbs")  # fmt: skip
+
+
+@pytest.mark.skipif(not version().startswith("3.0."), reason="newer ones use the standard's id")
+def test_openssl_agrees_on_who_is_revoked(tmp_path: Path) -> None:
+    """OpenSSL 3.0 takes revocation lists with an empty identifier alone, so they get that here."""
+    ca = pki.root()
+    leaf = pki.server(ca, serial=4711)
+    (tmp_path / "ca.pem").write_text(ca.certificate.to_pem())
+    (tmp_path / "leaf.pem").write_text(leaf.certificate.to_pem())
+    for serial, revoked in ((4711, True), (4712, False)):
+        (tmp_path / "crl").write_text(crl(ca, line(serial), distinguishing_id=b"").to_pem())
+        command = ["verify", "-vfyopt", ID, "-attime", int(pki.NOW.timestamp()), "-crl_check",
+                   "-x509_strict", "-CRLfile", tmp_path / "crl", "-CAfile", tmp_path / "ca.pem",
+                   tmp_path / "leaf.pem"]  # fmt: skip
+        done = subprocess.run(
+            [str(OPENSSL), *map(str, command)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode != 0) == revoked, done.stderr
+        assert ("certificate revoked" in done.stderr) == revoked
+    with pytest.raises(CertificateRejected, match="did not sign"):
+        verify_chain(
+            [leaf.certificate],
+            TrustStore([ca.certificate]),
+            at=pki.NOW,
+            purpose=Purpose.SERVER,
+            crls=load_crls((tmp_path / "crl").read_bytes()),
+        )
+
+
+def test_we_believe_the_revocation_list_of_openssl(tmp_path: Path) -> None:
+    ca = pki.root()
+    leaf = pki.server(ca, serial=0x4711)
+    (tmp_path / "ca.key").write_bytes(dump_private_key(ca.key))
+    (tmp_path / "ca.pem").write_text(ca.certificate.to_pem())
+    (tmp_path / "index").write_text(
+        "R\t360101000000Z\t260530080000Z,superseded\t4711\tunknown\t/CN=server\n"
+    )
+    (tmp_path / "number").write_text("0A\n")
+    (tmp_path / "conf").write_text(
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sm3\n"
+        "crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n"
+    )
+    subprocess.run(
+        [str(OPENSSL), "ca", "-config", "conf", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem",
+         "-sigopt", ID, "-crl_lastupdate", "260601000000Z", "-crl_nextupdate", "260701000000Z",
+         "-out", "crl"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    (made,) = load_crls((tmp_path / "crl").read_bytes())
+    assert made.number == 10
+    (entry,) = made.revoked
+    assert entry.reason is RevocationReason.SUPERSEDED
+    other = pki.server(ca, serial=0x4712)
+    for shown, accepted in ((leaf, False), (other, True)):
+        try:
+            verify_chain(
+                [shown.certificate],
+                TrustStore([ca.certificate]),
+                at=pki.NOW,
+                purpose=Purpose.SERVER,
+                crls=[made],
+                revocation=RevocationPolicy.REQUIRED,
+            )
+        except CertificateRejected as error:
+            assert error.reason is RejectionReason.REVOKED  # noqa: PT017
+            assert not accepted
+        else:
+            assert accepted

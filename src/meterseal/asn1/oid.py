@@ -52,6 +52,11 @@ AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
 POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
+CRL_NUMBER = "2.5.29.20"
+CRL_REASON = "2.5.29.21"
+DELTA_CRL_INDICATOR = "2.5.29.27"
+ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
+CERTIFICATE_ISSUER = "2.5.29.29"
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 # Purposes of extended key usage.
@@ -105,6 +110,11 @@ NAMES: dict[str, str] = {
     NAME_CONSTRAINTS: "X509v3 Name Constraints",
     AUTHORITY_KEY_IDENTIFIER: "X509v3 Authority Key Identifier",
     EXTENDED_KEY_USAGE: "X509v3 Extended Key Usage",
+    CRL_NUMBER: "X509v3 CRL Number",
+    CRL_REASON: "X509v3 CRL Reason Code",
+    DELTA_CRL_INDICATOR: "X509v3 Delta CRL Indicator",
+    ISSUING_DISTRIBUTION_POINT: "X509v3 Issuing Distribution Point",
+    CERTIFICATE_ISSUER: "X509v3 Certificate Issuer",
     "2.5.29.31": "X509v3 CRL Distribution Points",
     "2.5.29.32": "X509v3 Certificate Policies",
     POLICY_CONSTRAINTS: "X509v3 Policy Constraints",

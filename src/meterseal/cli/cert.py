@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meterseal.cli.files import read_file, write_file
-from meterseal.cli.options import Force, Json, Out, PasswordFile, load_key, print_json
+from meterseal.cli.options import (
+    Crls,
+    Force,
+    Json,
+    Out,
+    PasswordFile,
+    RequireCrl,
+    load_key,
+    print_json,
+)
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +85,7 @@ def self_sign(
     certificate = self_signed(
         load_key(key, password_file),
         Name.parse(subject),
-        not_before=_moment(not_before),
+        not_before=moment(not_before),
         days=days,
         alt_names=_alt_names(san),
     )
@@ -128,9 +137,9 @@ def issue(
     certificate = issue_certificate(
         load_request(read_file(request)),
         None if subject is None else Name.parse(subject),
-        ca_certificate=_load_one(ca),
+        ca_certificate=load_one(ca),
         ca_key=load_key(ca_key, password_file),
-        not_before=_moment(not_before),
+        not_before=moment(not_before),
         profile=profile.value,
         days=days,
         alt_names=_alt_names(san) or None,
@@ -172,6 +181,8 @@ def verify(
     encryption: Annotated[
         bool, typer.Option("--encryption", help="It is the encryption certificate of a pair.")
     ] = False,
+    crl: Crls = None,
+    require_crl: RequireCrl = False,
     at: Annotated[
         datetime | None, typer.Option("--at", help="Moment of the verification in UTC; else now.")
     ] = None,
@@ -179,16 +190,19 @@ def verify(
 ) -> None:
     """Verify the first certificate of a file; the others there help to reach a trusted one."""
     from meterseal import x509
+    from meterseal.cli.inputs import load_crls, revocation_policy
 
     trusted = [link for path in ca for link in x509.load_certificates(read_file(path))]
     verified = x509.verify_chain(
         x509.load_certificates(read_file(file)),
         x509.TrustStore(trusted),
-        at=_moment(at),
+        at=moment(at),
         purpose=x509.Purpose[purpose.name],
         server_name=name,
         role=x509.KeyRole.ENCRYPTION if encryption else x509.KeyRole.SIGNING,
         common_name_fallback=common_name,
+        crls=load_crls(crl),
+        revocation=revocation_policy(required=require_crl),
     )
     chain = [str(link.subject) for link in verified.chain]
     if json:
@@ -237,11 +251,13 @@ def _alt_names(texts: list[str] | None) -> list[GeneralName]:
     return [GeneralName.parse(text) for text in texts or []]
 
 
-def _moment(given: datetime | None) -> datetime:
+def moment(given: datetime | None) -> datetime:
+    """A moment in UTC that was given, or now."""
     return datetime.now(UTC) if given is None else given.replace(tzinfo=UTC)
 
 
-def _load_one(path: Path) -> Certificate:
+def load_one(path: Path) -> Certificate:
+    """Read a file with exactly one certificate."""
     from meterseal.x509 import load_certificates
 
     certificates = load_certificates(read_file(path))

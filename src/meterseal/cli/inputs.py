@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.sm2 import PublicKey
     from meterseal.transport import CipherSuite, Credential
-    from meterseal.x509 import Certificate, TrustStore
+    from meterseal.x509 import (
+        Certificate,
+        CertificateRevocationList,
+        RevocationPolicy,
+        TrustStore,
+    )
 
 
 class Protocol(StrEnum):
@@ -76,3 +81,17 @@ def load_trust(ca: Path | None) -> TrustStore:
     from meterseal.x509 import TrustStore, load_certificates
 
     return TrustStore(load_certificates(read_file(ca)) if ca else [])
+
+
+def load_crls(paths: list[Path] | None) -> tuple[CertificateRevocationList, ...]:
+    """Read revocation lists; none without a file."""
+    from meterseal import x509
+
+    return tuple(crl for path in paths or [] for crl in x509.load_crls(read_file(path)))
+
+
+def revocation_policy(*, required: bool) -> RevocationPolicy:
+    """What lists must say: if required, all below the trusted certificate."""
+    from meterseal.x509 import RevocationPolicy
+
+    return RevocationPolicy.REQUIRED if required else RevocationPolicy.IF_AVAILABLE

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, demo, key, pki, session
+from meterseal.cli import cert, crl, demo, key, pki, session
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(key.app, name="key")
 app.add_typer(cert.app, name="cert")
+app.add_typer(crl.app, name="crl")
 app.add_typer(pki.app, name="pki")
 app.command()(session.server)
 app.command()(session.client)

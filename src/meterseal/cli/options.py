@@ -23,6 +23,14 @@ PASSWORD_VARIABLE = "METERSEAL_PASSWORD"  # noqa: S105
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write; - is standard output.")]
+Crls = Annotated[
+    list[Path] | None,
+    typer.Option("--crl", help="Revocation list, PEM or DER; repeat it for more."),
+]
+RequireCrl = Annotated[
+    bool,
+    typer.Option("--require-crl", help="Refuse what no list of its issuer speaks for."),
+]
 PasswordFile = Annotated[
     Path | None,
     typer.Option(

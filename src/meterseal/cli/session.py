@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from meterseal.cli.inputs import Protocol
-from meterseal.cli.options import Json, PasswordFile
+from meterseal.cli.options import Crls, Json, PasswordFile, RequireCrl
 from meterseal.cli.report import Report
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def server(
     enc_key: EncKeyOption = None,
     protocol: ProtocolOption = Protocol.TLS12_SM,
     ca: CaOption = None,
+    crl: Crls = None,
+    require_crl: RequireCrl = False,
     require_client_cert: Annotated[
         bool, typer.Option("--require-client-cert", help="Refuse clients without a certificate.")
     ] = False,
@@ -74,7 +76,13 @@ def server(
     as_json: Json = False,
 ) -> None:
     """Serve sessions of one protocol; Ctrl-C stops."""
-    from meterseal.cli.inputs import load_credential, load_trust, suites_of
+    from meterseal.cli.inputs import (
+        load_credential,
+        load_crls,
+        load_trust,
+        revocation_policy,
+        suites_of,
+    )
     from meterseal.crypto.provider import SmProvider
     from meterseal.net import listen
     from meterseal.transport import ClientAuthentication, ServerConfig, TicketKeys
@@ -90,6 +98,8 @@ def server(
         credential=load_credential(cert, key, password_file, enc_cert, enc_key),
         suites=suites,
         trust=load_trust(ca),
+        crls=load_crls(crl),
+        revocation=revocation_policy(required=require_crl),
         client_authentication=ClientAuthentication.REQUIRED if require_client_cert else asks,
         provider=provider,
         ticket_keys=None if no_tickets else TicketKeys(provider),
@@ -117,6 +127,8 @@ def client(
     enc_cert: EncCertOption = None,
     enc_key: EncKeyOption = None,
     protocol: ProtocolOption = Protocol.TLS12_SM,
+    crl: Crls = None,
+    require_crl: RequireCrl = False,
     server_name: Annotated[
         str | None, typer.Option("--server-name", help="Name the certificate must stand for.")
     ] = None,
@@ -136,7 +148,13 @@ def client(
     as_json: Json = False,
 ) -> None:
     """Open one session, exchange data both ways, and show each step."""
-    from meterseal.cli.inputs import load_credential, load_trust, suites_of
+    from meterseal.cli.inputs import (
+        load_credential,
+        load_crls,
+        load_trust,
+        revocation_policy,
+        suites_of,
+    )
     from meterseal.net import PacketWriter, connect
     from meterseal.transport import ClientConfig
     from meterseal.transport.trace import Trace
@@ -149,6 +167,8 @@ def client(
     host, port = _split_address(address)
     config = ClientConfig(
         trust=load_trust(ca),
+        crls=load_crls(crl),
+        revocation=revocation_policy(required=require_crl),
         suites=suites_of(protocol),
         credential=own,
         common_name_fallback=allow_common_name,

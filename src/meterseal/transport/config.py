@@ -11,14 +11,14 @@ from meterseal.errors import InvalidKey, UsageError
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
-from meterseal.x509 import TrustStore, sort_pair
+from meterseal.x509 import RevocationPolicy, TrustStore, sort_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from meterseal.crypto import sm2
     from meterseal.transport.events import Observer
-    from meterseal.x509 import Certificate
+    from meterseal.x509 import Certificate, CertificateRevocationList
 
 __all__ = [
     "TLCP_SUITES",
@@ -145,6 +145,7 @@ class ClientConfig:
     `common_name_fallback` accepts the subject's common name for a certificate that carries no
     alternative name at all, as the certificates of the published design do. `time_in_random` puts
     the UTC seconds into the first four bytes of the random, as that design does.
+    `crls` are the revocation lists to look at, as `revocation` says, on resumption too.
     `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
     `observer` sees every handshake message and alert in the clear (`trace.Trace`).
     """
@@ -157,6 +158,8 @@ class ClientConfig:
     application_protocols: tuple[str, ...] = ()
     check_name: bool = True
     common_name_fallback: bool = False
+    crls: Sequence[CertificateRevocationList] = ()
+    revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE
     offer_tickets: bool = True
     offer_extended_master_secret: bool = True
     require_extended_master_secret: bool = False
@@ -184,8 +187,9 @@ class ServerConfig:
     is in the hello is taken before one that must be asked for. Of `application_protocols` the first
     is taken that the client offers too.
 
-    `trust` holds the roots that may vouch for clients. `select` is told the name that the client
-    asks for, if any, and returns the configuration to go on with.
+    `trust` holds the roots that may vouch for clients; `crls` are the revocation lists to look at,
+    as `revocation` says, on resumption too. `select` is told the name that the client asks for, if
+    any, and returns the configuration to go on with.
 
     `session_cache` and `ticket_keys` are shared by the connections of one server; `None` turns
     that kind of resumption off.
@@ -195,6 +199,8 @@ class ServerConfig:
     suites: tuple[CipherSuite, ...] = TLS12_SUITES
     trust: TrustStore = field(default_factory=lambda: TrustStore([]))
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    crls: Sequence[CertificateRevocationList] = ()
+    revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE
     groups: tuple[int, ...] = GROUPS
     application_protocols: tuple[str, ...] = ()
     session_cache: SessionCache | None = field(default_factory=SessionCache)

@@ -71,6 +71,8 @@ def verify_server(
             server_name=name,
             role=role,
             common_name_fallback=config.common_name_fallback,
+            crls=config.crls,
+            revocation=config.revocation,
         )
 
     if version != TLCP:
@@ -85,7 +87,13 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
 
     def verify(chain: list[X509Certificate], role: KeyRole) -> VerifiedChain:
         return verify_chain(
-            chain, config.trust, at=config.provider.now(), purpose=Purpose.CLIENT, role=role
+            chain,
+            config.trust,
+            at=config.provider.now(),
+            purpose=Purpose.CLIENT,
+            role=role,
+            crls=config.crls,
+            revocation=config.revocation,
         )
 
     if version != TLCP or not _second_is_for_encryption(presented):

@@ -26,6 +26,7 @@ from meterseal.errors import (
 from meterseal.x509.extensions import KeyUsage
 from meterseal.x509.form import require_form
 from meterseal.x509.name_constraints import require_name_constraints
+from meterseal.x509.revocation import RevocationPolicy, require_not_revoked
 from meterseal.x509.server_name import require_server_name
 from meterseal.x509.signature import SM2_SCHEME
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from meterseal.crypto import sm2
     from meterseal.x509.certificate import Certificate
+    from meterseal.x509.crl import CertificateRevocationList
     from meterseal.x509.signature import SignatureScheme
     from meterseal.x509.store import TrustStore
 
@@ -111,12 +113,15 @@ def verify_chain(  # noqa: PLR0913
     server_name: str | None = None,
     role: KeyRole = KeyRole.SIGNING,
     common_name_fallback: bool = False,
+    crls: Sequence[CertificateRevocationList] = (),
+    revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE,
     limits: Limits = Limits(),
     scheme: SignatureScheme = SM2_SCHEME,
 ) -> VerifiedChain:
     """Verify the first of the presented certificates; the others may help to reach an anchor.
 
-    `server_name` is a host name or an address; None checks no name. Raises CertificateRejected
+    `server_name` is a host name or an address; None checks no name. `crls` are looked at as
+    `revocation` says; a leaf that is trusted itself is not looked up. Raises CertificateRejected
     with the reason and the certificate that broke the rule.
     """
     if not presented:
@@ -127,8 +132,10 @@ def verify_chain(  # noqa: PLR0913
             f"{len(presented)} certificates were presented; the limit is {limits.presented}",
         )
     leaf = presented[0]
-    search = _Search(presented, trust, whole_seconds(at), purpose, limits, scheme,
-                     common_name_fallback=common_name_fallback)  # fmt: skip
+    search = _Search(
+        presented, trust, whole_seconds(at), purpose, limits, scheme,
+        common_name_fallback=common_name_fallback, crls=crls, revocation=revocation,
+    )  # fmt: skip
     search.require_usable(leaf)
     _require_end_entity(leaf, purpose, role, trusted=leaf in trust)
     if server_name is not None:
@@ -149,6 +156,8 @@ class _Search:
     limits: Limits
     scheme: SignatureScheme
     common_name_fallback: bool = field(kw_only=True)
+    crls: Sequence[CertificateRevocationList] = field(kw_only=True)
+    revocation: RevocationPolicy = field(kw_only=True)
     candidates: int = 0
     signature_checks: int = 0
     signatures: dict[tuple[Certificate, Certificate], bool] = field(default_factory=dict)
@@ -179,6 +188,7 @@ class _Search:
                 self.require_issuer(issuer, path)
                 if issuer in self.trust:
                     self.require_names(extended)
+                    self.require_not_revoked(extended)
                     return extended
             except CertificateRejected as error:
                 self.remember(error, len(path))
@@ -251,11 +261,7 @@ class _Search:
         """Raise unless the issuer's key signed the child; each pair is computed once."""
         pair = (child, issuer)
         if pair not in self.signatures:
-            self.signature_checks += 1
-            if self.signature_checks > self.limits.signature_checks:
-                raise _rejected(
-                    RejectionReason.TOO_MUCH_WORK, "too many signatures to check", child
-                )
+            self.count_signature(child)
             try:
                 self.scheme.verify(issuer.spki, child.signature, child.tbs)
                 self.signatures[pair] = True
@@ -272,6 +278,24 @@ class _Search:
             comparisons=self.limits.name_comparisons,
             common_name_fallback=self.common_name_fallback,
         )
+
+    def require_not_revoked(self, path: tuple[Certificate, ...]) -> None:
+        """Raise if a certificate below the anchor is revoked, or may be by our policy."""
+        require_not_revoked(
+            path,
+            self.crls,
+            self.revocation,
+            at=self.at,
+            scheme=self.scheme,
+            count_signature=self.count_signature,
+        )
+
+    def count_signature(self, certificate: Certificate) -> None:
+        """Take one signature from the budget."""
+        self.signature_checks += 1
+        if self.signature_checks > self.limits.signature_checks:
+            detail = "too many signatures to check"
+            raise _rejected(RejectionReason.TOO_MUCH_WORK, detail, certificate)
 
     def remember(self, error: CertificateRejected, depth: int) -> None:
         """Keep the failure that lies farthest from the leaf; spent budgets end the search."""
