@@ -213,7 +213,7 @@ class Verifier(Protocol):
 class Signer(Protocol):
     """A private key, here or in a security chip."""
 
-    def public_key(self) -> sm2.PublicKey:
+    def public_key(self) -> Verifier:
         """Return the public half."""
         ...
 

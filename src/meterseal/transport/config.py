@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.crypto.provider import Decryptor, Provider, Signer, SmProvider
 from meterseal.errors import InvalidKey, UsageError
+from meterseal.transport.algorithms import SM_ALGORITHMS, Algorithms
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
 from meterseal.x509 import RevocationPolicy, TrustStore, sort_pair
+from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from meterseal.crypto import sm2
+    from meterseal.crypto.provider import Verifier
     from meterseal.transport.events import Observer
     from meterseal.x509 import Certificate, CertificateRevocationList
 
@@ -48,25 +50,26 @@ class EncryptionCredential:
     key: Decryptor
 
     def __post_init__(self) -> None:
-        _require_pair(self.certificate, self.key.public_key())
+        _require_pair(self.certificate, self.key.public_key(), SM2_SCHEME)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A certificate chain, own certificate first, and the key that belongs to it.
 
-    `encryption` is the other half of a TLCP pair. Raises `InvalidKey` if the key is not the
-    certificate's.
+    `encryption` is the other half of a TLCP pair, `scheme` the kind of signature that the key
+    makes. Raises `InvalidKey` if the key is not the certificate's.
     """
 
     chain: tuple[Certificate, ...]
     key: Signer
     encryption: EncryptionCredential | None = None
+    scheme: SignatureScheme = SM2_SCHEME
 
     def __post_init__(self) -> None:
         if not self.chain:
             raise UsageError("a credential needs at least one certificate")
-        _require_pair(self.chain[0], self.key.public_key())
+        _require_pair(self.chain[0], self.key.public_key(), self.scheme)
 
     @classmethod
     def of_pair(
@@ -86,8 +89,8 @@ class Credential:
         return cls((pair.signing, *pair.issuers), key, encryption)
 
 
-def _require_pair(certificate: Certificate, key: sm2.PublicKey) -> None:
-    if key != certificate.public_key():
+def _require_pair(certificate: Certificate, key: Verifier, scheme: SignatureScheme) -> None:
+    if key != scheme.verifier(certificate.spki):
         raise InvalidKey(
             f"the private key does not belong to the certificate of {certificate.subject}"
         )
@@ -148,6 +151,8 @@ class ClientConfig:
     `crls` are the revocation lists to look at, as `revocation` says, on resumption too.
     `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
     `observer` sees every handshake message and alert in the clear (`trace.Trace`).
+
+    `algorithms` says what `provider` computes.
     """
 
     trust: TrustStore
@@ -168,6 +173,7 @@ class ClientConfig:
     compatibility: Compatibility = field(default_factory=Compatibility)
     limits: Limits = field(default_factory=Limits)
     provider: Provider = field(default_factory=SmProvider)
+    algorithms: Algorithms = SM_ALGORITHMS
     key_log: Callable[[str], None] | None = None
     observer: Observer | None = None
 
@@ -175,7 +181,7 @@ class ClientConfig:
         """What a session must have been made under to be offered under this configuration."""
         identity = self.credential.chain[0].encode() if self.credential else b""
         flags = bytes((self.check_name, self.common_name_fallback))
-        return _digest(self.provider, self.trust, flags + identity)
+        return _digest(self, flags + identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +217,7 @@ class ServerConfig:
     compatibility: Compatibility = field(default_factory=Compatibility)
     limits: Limits = field(default_factory=Limits)
     provider: Provider = field(default_factory=SmProvider)
+    algorithms: Algorithms = SM_ALGORITHMS
     select: Callable[[str | None], ServerConfig] | None = None
     key_log: Callable[[str], None] | None = None
     observer: Observer | None = None
@@ -218,12 +225,12 @@ class ServerConfig:
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be resumed under this configuration."""
         mode = self.client_authentication.value.encode()
-        return _digest(self.provider, self.trust, mode + self.credential.chain[0].encode())
+        return _digest(self, mode + self.credential.chain[0].encode())
 
 
-def _digest(provider: Provider, trust: TrustStore, extra: bytes) -> bytes:
-    policy = provider.new_hash("sm3")
-    for fingerprint in sorted(anchor.fingerprint() for anchor in trust):
+def _digest(config: ClientConfig | ServerConfig, extra: bytes) -> bytes:
+    policy = config.provider.new_hash(config.algorithms.hash_name)
+    for fingerprint in sorted(anchor.fingerprint() for anchor in config.trust):
         policy.update(fingerprint)
     policy.update(extra)
     return policy.digest()

@@ -19,21 +19,30 @@ from meterseal.transport.config import CertificateVerifyForm
 from meterseal.transport.messages import Certificate
 from meterseal.x509 import Certificate as X509Certificate
 from meterseal.x509 import KeyRole, Purpose, verify_chain
+from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from meterseal.crypto import sm2
+    from meterseal.crypto.provider import Verifier
     from meterseal.transport.config import ClientConfig, Credential, ServerConfig
     from meterseal.x509 import VerifiedChain
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Token: the peer's verified chain, and that of its encryption certificate under TLCP."""
+    """Token: the peer's verified chain, and that of its encryption certificate under TLCP.
+
+    `scheme` is the kind of signature that the chain was verified with, and that its key makes.
+    """
 
     signing: VerifiedChain
     encryption: VerifiedChain | None = None
+    scheme: SignatureScheme = SM2_SCHEME
+
+    def verifier(self) -> Verifier:
+        """The key that checks the peer's signatures."""
+        return self.scheme.verifier(self.signing.leaf.spki)
 
     def entries(self) -> tuple[bytes, ...]:
         """The certificates as they are kept with a session, to be verified again."""
@@ -60,6 +69,7 @@ def verify_server(
     if not entries:
         raise CertificateRejected(RejectionReason.MISSING, "the server showed no certificate")
     presented = _decode(entries)
+    scheme = config.algorithms.certificates
     name = server_name if config.check_name else None
 
     def verify(chain: list[X509Certificate], role: KeyRole) -> VerifiedChain:
@@ -73,10 +83,11 @@ def verify_server(
             common_name_fallback=config.common_name_fallback,
             crls=config.crls,
             revocation=config.revocation,
+            scheme=scheme,
         )
 
     if version != TLCP:
-        return Peer(verify(presented, KeyRole.SIGNING))
+        return Peer(verify(presented, KeyRole.SIGNING), scheme=scheme)
     signing, encryption = _split_pair(presented)
     return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
 
@@ -84,6 +95,7 @@ def verify_server(
 def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) -> Peer:
     """Verify the client's certificates; under TLCP the encryption certificate may be missing."""
     presented = _decode(entries)
+    scheme = config.algorithms.certificates
 
     def verify(chain: list[X509Certificate], role: KeyRole) -> VerifiedChain:
         return verify_chain(
@@ -94,10 +106,11 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
             role=role,
             crls=config.crls,
             revocation=config.revocation,
+            scheme=scheme,
         )
 
     if version != TLCP or not _second_is_for_encryption(presented):
-        return Peer(verify(presented, KeyRole.SIGNING))
+        return Peer(verify(presented, KeyRole.SIGNING), scheme=scheme)
     signing, encryption = _split_pair(presented)
     return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
 
@@ -111,12 +124,12 @@ def check_certificate_verify(
     """Check that the client holds its signing key, in one of the accepted forms."""
     for form in forms:
         with contextlib.suppress(InvalidSignature):
-            _CHECKS[form](peer.signing.leaf.public_key(), signature, transcript_hash)
+            _CHECKS[form](peer.verifier(), signature, transcript_hash)
             return
     raise HandshakeProofFailed("the signature of CertificateVerify does not verify")
 
 
-_CHECKS: Final[dict[CertificateVerifyForm, Callable[[sm2.PublicKey, bytes, bytes], None]]] = {
+_CHECKS: Final[dict[CertificateVerifyForm, Callable[[Verifier, bytes, bytes], None]]] = {
     CertificateVerifyForm.BARE_DIGEST: lambda key, signature, digest: key.verify_digest(
         signature, digest
     ),

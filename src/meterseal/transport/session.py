@@ -16,7 +16,10 @@ from meterseal.transport.suites import SUITES
 from meterseal.transport.wire import Cursor, vector8, vector16, vector24
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meterseal.crypto.provider import MasterSecret, Provider, Psk, TicketAead
+    from meterseal.transport.suites import CipherSuite
 
 DEFAULT_LIFETIME: Final = 2 * 3600
 _MAX_TICKET: Final = 16 * 1024
@@ -97,11 +100,18 @@ class SessionCache:
 class TicketKeys:
     """The keys that seal session tickets; they change every `rotation` seconds.
 
-    The key before the current one still opens. Older tickets lead to a full handshake.
+    The key before the current one still opens. Older tickets lead to a full handshake. `suites` are
+    those that `provider` computes, by code point.
     """
 
-    def __init__(self, provider: Provider, rotation: int = 12 * 3600) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        rotation: int = 12 * 3600,
+        suites: Mapping[int, CipherSuite] = SUITES,
+    ) -> None:
         self._provider = provider
+        self._suites = suites
         self._rotation = rotation
         self._keys: list[tuple[bytes, TicketAead, float]] = []
 
@@ -121,9 +131,8 @@ class TicketKeys:
         for known, aead, made in self._keys:
             if known == name and now - made < 2 * self._rotation:
                 try:
-                    session = _decode_state(
-                        aead.decrypt(nonce, ticket[head:], name), self._provider
-                    )
+                    state = aead.decrypt(nonce, ticket[head:], name)
+                    session = _decode_state(state, self._provider, self._suites)
                 except (InvalidTag, DecodeError):
                     return None
                 return session if session.is_fresh(now) else None
@@ -159,11 +168,11 @@ def _encode_state(session: Session) -> bytes:
     )
 
 
-def _decode_state(state: bytes, provider: Provider) -> Session:
+def _decode_state(state: bytes, provider: Provider, suites: Mapping[int, CipherSuite]) -> Session:
     cursor = Cursor(state)
     kind, extended = cursor.uint8(), bool(cursor.uint8())
     suite = cursor.uint16()
-    if kind not in {_FORMAT_CLASSIC, _FORMAT_TLS13} or suite not in SUITES:
+    if kind not in {_FORMAT_CLASSIC, _FORMAT_TLS13} or suite not in suites:
         raise DecodeError("a ticket of another format or of an unknown suite")
     created = int.from_bytes(cursor.fixed(8), "big")
     lifetime = cursor.uint32()
@@ -179,7 +188,7 @@ def _decode_state(state: bytes, provider: Provider) -> Session:
     cursor.finish()
     if kind == _FORMAT_TLS13:
         return Tls13Session(psk=provider.restore_psk(secret), **common)
-    master_secret = provider.restore_master_secret(SUITES[suite].hash_name, secret)
+    master_secret = provider.restore_master_secret(suites[suite].hash_name, secret)
     return ClassicSession(master_secret=master_secret, extended=extended, **common)
 
 

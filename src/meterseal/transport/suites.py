@@ -29,6 +29,11 @@ class CipherSuite:
     hash_name: str
     protection: str
 
+    @property
+    def is_aead(self) -> bool:
+        """Whether records are encrypted and authenticated in one; else MAC, then encrypt."""
+        return "-cbc" not in self.protection
+
 
 def _tlcp(code: CipherSuiteCode, agreement: Agreement, protection: str) -> CipherSuite:
     return CipherSuite(code, code.name, TLCP, agreement, "sm3", protection)

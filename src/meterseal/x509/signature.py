@@ -8,13 +8,18 @@ from meterseal.errors import CertificateRejected, InvalidKey, RejectionReason
 from meterseal.x509.spki import SM2_WITH_SM3
 
 if TYPE_CHECKING:
+    from meterseal.crypto.provider import Verifier
     from meterseal.x509.spki import AlgorithmIdentifier, SubjectPublicKeyInfo
 
 __all__ = ["SM2_SCHEME", "SignatureScheme", "Sm2Scheme"]
 
 
 class SignatureScheme(Protocol):
-    """What chain verification asks of a kind of signature."""
+    """What chain verification and handshakes ask of a kind of signature."""
+
+    def verifier(self, spki: SubjectPublicKeyInfo) -> Verifier:
+        """Return the public key; keys that are equal compare equal. Raises InvalidKey."""
+        ...
 
     def require_key(self, spki: SubjectPublicKeyInfo) -> None:
         """Raise CertificateRejected unless the key is one of this scheme."""
@@ -31,6 +36,10 @@ class Sm2Scheme:
 
     The algorithm has no parameters; a NULL is refused, as no writer we know sets one.
     """
+
+    def verifier(self, spki: SubjectPublicKeyInfo) -> Verifier:
+        """Return the SM2 key. Raises InvalidKey for any other."""
+        return spki.public_key()
 
     def require_key(self, spki: SubjectPublicKeyInfo) -> None:
         """Raise CertificateRejected unless this is a valid SM2 key on its named curve."""

@@ -123,7 +123,8 @@ def _send_certificate_verify(
 ) -> Flow[None]:
     transcript_hash = driver.transcript.digest()
     if isinstance(request, CertificateRequest):
-        scheme = require_scheme(request.supported_signature_algorithms)
+        ours = config.algorithms.signature_tls12
+        scheme = require_scheme(request.supported_signature_algorithms, ours)
         signature = yield from sign_digest(credential.key, transcript_hash)
         driver.send(CertificateVerify(scheme, signature))
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from meterseal.crypto.sm2 import DEFAULT_ID
 from meterseal.errors import (
     CertificateRejected,
     HandshakeProofFailed,
@@ -19,7 +20,7 @@ from meterseal.errors import (
     RejectionReason,
     UsageError,
 )
-from meterseal.transport.codepoints import TLCP, NamedGroup, SignatureScheme
+from meterseal.transport.codepoints import TLCP, NamedGroup
 from meterseal.transport.flow import decrypt, sign_message
 from meterseal.transport.messages import (
     ClientKeyExchange,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 PRE_MASTER_LENGTH: Final = 48
-GROUP_TLS12: Final = int(NamedGroup.SM2P256V1_GMSSL)
-SCHEME_TLS12: Final = int(SignatureScheme.SM2SIGN_SM3_GMSSL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +115,15 @@ class _EcdheServer:
 
     def __init__(self, config: ServerConfig) -> None:
         self._key = config.credential.key
-        self._share = config.provider.key_share(GROUP_TLS12)
+        self._algorithms = config.algorithms
+        self._share = config.provider.key_share(config.algorithms.group_tls12.code)
 
     def announce(self, randoms: Randoms) -> Flow[Message]:
-        public = self._share.public
-        content = randoms.both + ecdh_parameters(GROUP_TLS12, public)
-        signature = yield from sign_message(self._key, content)
-        return ServerKeyExchange(GROUP_TLS12, public, SCHEME_TLS12, signature)
+        group, public = self._algorithms.group_tls12.code, self._share.public
+        scheme = self._algorithms.signature_tls12
+        content = randoms.both + ecdh_parameters(group, public)
+        signature = yield from sign_message(self._key, content, scheme.identifier)
+        return ServerKeyExchange(group, public, scheme.code, signature)
 
     def conclude(self, message: Message, peer: Peer | None) -> Flow[bytes]:  # noqa: ARG002
         yield from ()
@@ -134,19 +135,21 @@ class _EcdheClient:
 
     def __init__(self, config: ClientConfig) -> None:
         self._provider = config.provider
+        self._group = config.algorithms.group_tls12.code
+        self._scheme = config.algorithms.signature_tls12
 
     def check(self, message: Message, peer: Peer, randoms: Randoms) -> KeyExchangeProven:
         received = _expect(message, ServerKeyExchange)
-        if received.group != GROUP_TLS12:
+        if received.group != self._group:
             raise IllegalParameter(f"the server chose group {received.group}, not offered")
-        if received.algorithm != SCHEME_TLS12:
+        if received.algorithm != self._scheme.code:
             raise IllegalParameter(f"signature scheme {received.algorithm:#06x} was not offered")
         content = randoms.both + ecdh_parameters(received.group, received.public)
-        _check_signature(peer, received.signature, content)
+        _check_signature(peer, received.signature, content, self._scheme.identifier)
         return KeyExchangeProven(peer, received.public)
 
     def conclude(self, proven: KeyExchangeProven) -> tuple[Message, bytes]:
-        share = self._provider.key_share(GROUP_TLS12)
+        share = self._provider.key_share(self._group)
         return ClientKeyExchange(share.public), _agree(share, proven.public)
 
 
@@ -251,10 +254,12 @@ def _expect(message: Message, kind: type[M]) -> M:
     return message
 
 
-def _check_signature(peer: Peer, signature: bytes, content: bytes) -> None:
-    """SM2 with Z under the default identifier (GB/T 32918.2-2016, 7.1)."""
+def _check_signature(
+    peer: Peer, signature: bytes, content: bytes, identifier: bytes = DEFAULT_ID
+) -> None:
+    """For SM2 with Z under the identifier, by default the standard's (GB/T 32918.2-2016, 7.1)."""
     try:
-        peer.signing.leaf.public_key().verify(signature, content)
+        peer.verifier().verify(signature, content, identifier)
     except InvalidSignature:
         raise HandshakeProofFailed("the signature of ServerKeyExchange does not verify") from None
 

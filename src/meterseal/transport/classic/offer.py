@@ -22,8 +22,6 @@ from meterseal.transport.codepoints import (
     TLS12,
     UNCOMPRESSED,
     ExtensionType,
-    NamedGroup,
-    SignatureScheme,
 )
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.extensions import (
@@ -42,16 +40,15 @@ from meterseal.transport.hello import (
 )
 from meterseal.transport.messages import ClientHello, ServerHello
 from meterseal.transport.session import ClassicSession
-from meterseal.transport.suites import SUITES, Agreement, CipherSuite
+from meterseal.transport.suites import Agreement, CipherSuite
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import Provider
+    from meterseal.transport.algorithms import Algorithms
     from meterseal.transport.config import ClientConfig, ServerConfig
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.session import Session
 
-GROUPS: Final = (int(NamedGroup.SM2P256V1_GMSSL),)
-SIGNATURE_SCHEMES: Final = (int(SignatureScheme.SM2SIGN_SM3_GMSSL),)
 _SESSION_ID_LENGTH: Final = 32
 
 
@@ -117,12 +114,13 @@ def _offered_session_id(provider: Provider, session: Session | None) -> bytes:
 def _client_extensions(
     config: ClientConfig, server_name: str | None, session: Session | None
 ) -> Extensions:
+    group, scheme = config.algorithms.group_tls12, config.algorithms.signature_tls12
     extensions = naming_extensions(config, server_name)
     extensions[ExtensionType.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
-    extensions[ExtensionType.SUPPORTED_GROUPS] = encode_uint16_list(GROUPS)
+    extensions[ExtensionType.SUPPORTED_GROUPS] = encode_uint16_list((group.code,))
     if config.offer_tickets:
         extensions[ExtensionType.SESSION_TICKET] = session.ticket if session else b""
-    extensions[ExtensionType.SIGNATURE_ALGORITHMS] = encode_uint16_list(SIGNATURE_SCHEMES)
+    extensions[ExtensionType.SIGNATURE_ALGORITHMS] = encode_uint16_list((scheme.code,))
     if config.offer_extended_master_secret:
         extensions[ExtensionType.EXTENDED_MASTER_SECRET] = b""
     extensions[ExtensionType.RENEGOTIATION_INFO] = encode_uint8_list(b"")
@@ -133,7 +131,7 @@ def accept_server_hello(hello: ServerHello, offer: Offer, config: ClientConfig) 
     """Check the answer against what was offered."""
     if hello.server_version != offer.hello.client_version:
         raise UnsupportedVersion(f"the server chose version {hello.server_version:#06x}")
-    suite = SUITES.get(hello.cipher_suite)
+    suite = config.algorithms.suites.get(hello.cipher_suite)
     if (
         suite is None
         or suite.version != hello.server_version
@@ -231,8 +229,8 @@ def _can_serve(suite: CipherSuite, config: ServerConfig) -> bool:
 
 
 def _check_extensions(extensions: Extensions, config: ServerConfig) -> None:
-    _check_curve_extensions(extensions)
-    _check_signature_schemes(extensions)
+    _check_curve_extensions(extensions, config.algorithms)
+    _check_signature_schemes(extensions, config.algorithms)
     _check_renegotiation_info(extensions)
     if ExtensionType.EXTENDED_MASTER_SECRET in extensions:
         if extensions[ExtensionType.EXTENDED_MASTER_SECRET]:
@@ -249,20 +247,21 @@ def _check_version(hello: ClientHello) -> None:
         raise UnsupportedVersion(f"the client offers at most version {hello.client_version:#06x}")
 
 
-def _check_curve_extensions(extensions: Extensions) -> None:
+def _check_curve_extensions(extensions: Extensions, algorithms: Algorithms) -> None:
     formats = extensions.get(ExtensionType.EC_POINT_FORMATS)
     if formats is not None and UNCOMPRESSED not in decode_uint8_list(formats):
         raise IllegalParameter("the client cannot read uncompressed points")
     groups = extensions.get(ExtensionType.SUPPORTED_GROUPS)
-    if groups is not None and not set(GROUPS).intersection(decode_uint16_list(groups)):
-        raise Incompatible("no group in common: the client does not offer the SM2 curve (30)")
+    group = algorithms.group_tls12
+    if groups is not None and group.code not in decode_uint16_list(groups):
+        raise Incompatible(f"no group in common: the client does not offer {group}")
 
 
-def _check_signature_schemes(extensions: Extensions) -> None:
+def _check_signature_schemes(extensions: Extensions, algorithms: Algorithms) -> None:
     schemes = extensions.get(ExtensionType.SIGNATURE_ALGORITHMS)
     offered = () if schemes is None else decode_uint16_list(schemes)
-    if not set(SIGNATURE_SCHEMES).intersection(offered):
-        raise Incompatible("the client does not offer SM2 signatures with SM3 (0x0707)")
+    if algorithms.signature_tls12.code not in offered:
+        raise Incompatible(f"the client does not offer {algorithms.signature_tls12}")
 
 
 def _check_renegotiation_info(extensions: Extensions) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import Incompatible
-from meterseal.transport.classic.exchange import SCHEME_TLS12
 from meterseal.transport.codepoints import ECDSA_SIGN, RSA_SIGN, TLCP, TLS12
 from meterseal.transport.config import CertificateVerifyForm
 from meterseal.transport.flow import sign_digest, sign_message
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meterseal.crypto.provider import Signer
+    from meterseal.transport.algorithms import Signature
     from meterseal.transport.config import ServerConfig
     from meterseal.transport.flow import Flow
 
@@ -51,14 +51,15 @@ def request_certificate(
     authorities = tuple(anchor.subject.encode() for anchor in config.trust)
     if version == TLCP:
         return TlcpCertificateRequest(bytes((RSA_SIGN, ECDSA_SIGN)), authorities)
-    return CertificateRequest(bytes((ECDSA_SIGN,)), (SCHEME_TLS12,), authorities)
+    schemes = (config.algorithms.signature_tls12.code,)
+    return CertificateRequest(bytes((ECDSA_SIGN,)), schemes, authorities)
 
 
-def require_scheme(schemes: tuple[int, ...]) -> int:
+def require_scheme(schemes: tuple[int, ...], ours: Signature) -> int:
     """Return the scheme that we sign with, if the peer accepts it."""
-    if SCHEME_TLS12 not in schemes:
-        raise Incompatible("the peer does not accept SM2 signatures with SM3 (0x0707)")
-    return SCHEME_TLS12
+    if ours.code not in schemes:
+        raise Incompatible(f"the peer does not accept {ours}")
+    return ours.code
 
 
 def accepted_forms(version: int, config: ServerConfig) -> tuple[CertificateVerifyForm, ...]:

@@ -16,7 +16,7 @@ from meterseal.errors import (
 )
 from meterseal.transport import identity
 from meterseal.transport.classic import steps
-from meterseal.transport.classic.exchange import SCHEME_TLS12, Randoms, server_exchange
+from meterseal.transport.classic.exchange import Randoms, server_exchange
 from meterseal.transport.classic.offer import (
     Choice,
     answer_extensions,
@@ -42,7 +42,6 @@ from meterseal.transport.messages import (
     ServerHelloDone,
 )
 from meterseal.transport.session import ClassicSession
-from meterseal.transport.suites import SUITES
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import MasterSecret
@@ -169,7 +168,8 @@ def _receive_certificate_verify(
 ) -> Flow[None]:
     transcript_hash = driver.transcript.digest()
     verify = yield from receive(PROFILES[version].certificate_verify)
-    if isinstance(verify, CertificateVerify) and verify.algorithm != SCHEME_TLS12:
+    scheme = config.algorithms.signature_tls12
+    if isinstance(verify, CertificateVerify) and verify.algorithm != scheme.code:
         raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
     forms = accepted_forms(version, config)
     identity.check_certificate_verify(verify.signature, peer, transcript_hash, forms)
@@ -195,7 +195,7 @@ def _find_session(
         raise Incompatible("the client resumes without its extended master secret")
     if extended and not session.extended:
         return None
-    return session if _client_still_valid(session, config) else None
+    return session if _client_still_valid(session, config, suite.version) else None
 
 
 def _offered_session(hello: ClientHello, config: ServerConfig) -> Session | None:
@@ -207,11 +207,11 @@ def _offered_session(hello: ClientHello, config: ServerConfig) -> Session | None
     return None
 
 
-def _client_still_valid(session: ClassicSession, config: ServerConfig) -> bool:
+def _client_still_valid(session: ClassicSession, config: ServerConfig, version: int) -> bool:
     if not session.peer_chain:
         return config.client_authentication is not ClientAuthentication.REQUIRED
     try:
-        identity.verify_client(session.peer_chain, config, SUITES[session.suite].version)
+        identity.verify_client(session.peer_chain, config, version)
     except CertificateRejected:
         return False
     return True
@@ -222,7 +222,7 @@ def _resume(
 ) -> Flow[None]:
     choice, randoms, secret = opening.choice, opening.randoms, session.master_secret
     peer = (
-        identity.verify_client(session.peer_chain, config, SUITES[session.suite].version)
+        identity.verify_client(session.peer_chain, config, choice.suite.version)
         if session.peer_chain
         else None
     )

@@ -54,11 +54,7 @@ def derive_protection(
 ) -> tuple[Sealer, Opener]:
     """Derive our record keys."""
     suite = choice.suite
-    derive = (
-        master_secret.gcm_protection
-        if suite.protection == "sm4-gcm"
-        else master_secret.cbc_protection
-    )
+    derive = master_secret.gcm_protection if suite.is_aead else master_secret.cbc_protection
     return derive(randoms.client, randoms.server, suite.version, is_client)
 
 

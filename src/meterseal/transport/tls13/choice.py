@@ -16,7 +16,6 @@ from meterseal.transport.codepoints import (
     PSK_DHE_KE,
     TLS13,
     ExtensionType,
-    SignatureScheme,
 )
 from meterseal.transport.extensions import decode_uint8_list, decode_uint16_list
 from meterseal.transport.extensions_tls13 import OfferedPsks, decode_key_shares
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from meterseal.transport.suites import CipherSuite
 
 _SSL3: Final = 0x0300
-_SCHEME: Final = int(SignatureScheme.SM2SIG_SM3)
 _MAY_CHANGE: Final = frozenset(
     {
         ExtensionType.KEY_SHARE,
@@ -76,13 +74,14 @@ def choose(hello: ClientHello, config: ServerConfig) -> Choice:
     )
 
 
-def check_schemes(hello: ClientHello) -> None:
+def check_schemes(hello: ClientHello, config: ServerConfig) -> None:
     """A certificate will have to be shown: the client must take our signatures."""
     body = hello.extensions.get(ExtensionType.SIGNATURE_ALGORITHMS)
     if body is None:
         raise MissingExtension("the client does not say which signatures it takes")
-    if _SCHEME not in decode_uint16_list(body):
-        raise Incompatible("the client does not take SM2 signatures of TLS 1.3 (0x0708)")
+    scheme = config.algorithms.signature_tls13
+    if scheme.code not in decode_uint16_list(body):
+        raise Incompatible(f"the client does not take {scheme}")
 
 
 def check_second_hello(second: ClientHello, first: ClientHello, group: int) -> None:
@@ -130,7 +129,8 @@ def _choose_group(extensions: Extensions, config: ServerConfig) -> tuple[int, by
     for group in config.groups:
         if group in groups:
             return group, None
-    raise Incompatible("no group in common: the client does not offer curveSM2 (41)")
+    expected = config.algorithms.group_tls13
+    raise Incompatible(f"no group in common: the client does not offer {expected}")
 
 
 def _groups_and_shares(extensions: Extensions) -> tuple[tuple[int, ...], dict[int, bytes]]:

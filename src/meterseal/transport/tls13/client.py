@@ -169,7 +169,8 @@ def _receive_proof(
         following = yield from receive(Tls13Certificate)
     _check_certificate(following)
     peer = identity.verify_server(following.chain(), config, server_name, TLS13)
-    proven = yield from steps.receive_certificate_verify(driver, peer, steps.SERVER_CONTEXT)
+    scheme = config.algorithms.signature_tls13
+    proven = yield from steps.receive_certificate_verify(driver, peer, scheme, steps.SERVER_CONTEXT)
     return _Proof(proven, request)
 
 
@@ -197,9 +198,9 @@ def _send_proof(
     if request is None:
         return
     schemes = decode_uint16_list(request.extensions[ExtensionType.SIGNATURE_ALGORITHMS])
-    credential = config.credential
-    if credential is None or steps.SCHEME not in schemes:
+    credential, scheme = config.credential, config.algorithms.signature_tls13
+    if credential is None or scheme.code not in schemes:
         driver.send(Tls13Certificate(b"", ()))
         return
     driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
-    yield from steps.send_certificate_verify(driver, credential.key, steps.CLIENT_CONTEXT)
+    yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.CLIENT_CONTEXT)

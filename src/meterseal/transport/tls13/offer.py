@@ -19,7 +19,6 @@ from meterseal.transport.codepoints import (
     TLS12,
     TLS13,
     ExtensionType,
-    SignatureScheme,
 )
 from meterseal.transport.driver import encode_message
 from meterseal.transport.extensions import (
@@ -37,17 +36,16 @@ from meterseal.transport.extensions_tls13 import (
 from meterseal.transport.hello import fresh_random, may_offer, naming_extensions
 from meterseal.transport.messages import ClientHello
 from meterseal.transport.session import Tls13Session
-from meterseal.transport.suites import SUITES
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import Hash, KeyShare
+    from meterseal.transport.algorithms import Algorithms
     from meterseal.transport.config import ClientConfig
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.messages import ServerHello
     from meterseal.transport.session import Session
     from meterseal.transport.suites import CipherSuite
 
-SCHEMES: Final = (int(SignatureScheme.SM2SIG_SM3),)
 _SESSION_ID_LENGTH: Final = 32
 _BINDER_LENGTH: Final = 32
 _IN_SERVER_HELLO: Final = frozenset(
@@ -65,6 +63,7 @@ class Offer:
     hello: ClientHello
     shares: dict[int, KeyShare]
     session: Tls13Session | None
+    algorithms: Algorithms
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     with_share = config.groups if config.key_shares is None else config.key_shares
     if not set(with_share) <= set(config.groups):
         raise UsageError("a key share of a group that is not among the groups")
+    schemes = (config.algorithms.signature_tls13.code,)
     shares = {int(group): config.provider.key_share(group) for group in with_share}
     hello = ClientHello(
         client_version=TLS12,
@@ -96,13 +96,13 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
         extensions={
             **naming_extensions(config, server_name),
             ExtensionType.SUPPORTED_GROUPS: encode_uint16_list(config.groups),
-            ExtensionType.SIGNATURE_ALGORITHMS: encode_uint16_list(SCHEMES),
+            ExtensionType.SIGNATURE_ALGORITHMS: encode_uint16_list(schemes),
             ExtensionType.SUPPORTED_VERSIONS: encode_supported_versions((TLS13,)),
             ExtensionType.PSK_KEY_EXCHANGE_MODES: encode_uint8_list(bytes((PSK_DHE_KE,))),
             ExtensionType.KEY_SHARE: _encode_shares(shares),
         },
     )
-    return Offer(hello, shares, usable)
+    return Offer(hello, shares, usable, config.algorithms)
 
 
 def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> bytes:
@@ -113,7 +113,7 @@ def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> byt
     session = offer.session
     if session is None:
         return encode_message(offer.hello)
-    suite = SUITES[session.suite]
+    suite = config.algorithms.suites[session.suite]
     now = config.provider.now().timestamp()
     age = (int((now - session.created) * 1000) + session.age_add) & 0xFFFFFFFF
     unproven = OfferedPsks(((session.ticket, age),), (bytes(_BINDER_LENGTH),))
@@ -153,9 +153,10 @@ def answer_retry(
         decode_cookie(cookie)
         extensions[ExtensionType.COOKIE] = cookie
     session = offer.session
-    if session is not None and SUITES[session.suite].hash_name != suite.hash_name:
+    if session is not None and offer.algorithms.suites[session.suite].hash_name != suite.hash_name:
         session = None
-    return Offer(replace(offer.hello, extensions=extensions), shares, session), suite
+    hello = replace(offer.hello, extensions=extensions)
+    return Offer(hello, shares, session, offer.algorithms), suite
 
 
 def accept_server_hello(hello: ServerHello, offer: Offer, retried: CipherSuite | None) -> Answer:
@@ -184,7 +185,7 @@ def _accept_psk(hello: ServerHello, offer: Offer, suite: CipherSuite) -> bool:
         return False
     if offer.session is None or decode_uint16(body) != 0:
         raise IllegalParameter("the server chose a pre-shared key that was not offered")
-    if SUITES[offer.session.suite].hash_name != suite.hash_name:
+    if offer.algorithms.suites[offer.session.suite].hash_name != suite.hash_name:
         raise IllegalParameter("the server resumes a session with another hash")
     return True
 
@@ -200,7 +201,7 @@ def _check_common(hello: ServerHello, offer: Offer, allowed: frozenset[int]) -> 
         raise IllegalParameter("the server did not echo the session identifier")
     if hello.compression_method != NULL_COMPRESSION:
         raise IllegalParameter(f"the server chose compression {hello.compression_method}")
-    suite = SUITES.get(hello.cipher_suite)
+    suite = offer.algorithms.suites.get(hello.cipher_suite)
     if suite is None or suite.version != TLS13 or suite.code not in offer.hello.cipher_suites:
         raise IllegalParameter(f"the server chose suite {hello.cipher_suite:#06x}, not offered")
     return suite

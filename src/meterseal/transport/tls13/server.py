@@ -103,7 +103,7 @@ def _open(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[_Ope
         driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
     resumed = find_session(driver, choice, config, before)
     if resumed is None:
-        check_schemes(hello)
+        check_schemes(hello, config)
     return _Opening(hello, choice, resumed, is_retried)
 
 
@@ -166,16 +166,15 @@ def _send_proof(driver: Driver, config: ServerConfig) -> Flow[None]:
     """Show our certificate and prove its key; ask the same of the client first."""
     if config.client_authentication is not ClientAuthentication.NONE:
         driver.send(_certificate_request(config))
-    credential = config.credential
+    credential, scheme = config.credential, config.algorithms.signature_tls13
     driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
-    yield from steps.send_certificate_verify(driver, credential.key, steps.SERVER_CONTEXT)
+    yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.SERVER_CONTEXT)
 
 
 def _certificate_request(config: ServerConfig) -> Tls13CertificateRequest:
     """The server's question, with the names of the roots that may vouch for the client."""
-    extensions: Extensions = {
-        ExtensionType.SIGNATURE_ALGORITHMS: encode_uint16_list((steps.SCHEME,))
-    }
+    schemes = encode_uint16_list((config.algorithms.signature_tls13.code,))
+    extensions: Extensions = {ExtensionType.SIGNATURE_ALGORITHMS: schemes}
     names = b"".join(vector16(anchor.subject.encode()) for anchor in config.trust)
     if names:
         extensions[ExtensionType.CERTIFICATE_AUTHORITIES] = vector16(names)
@@ -194,7 +193,8 @@ def _receive_proof(
     peer = _check_certificate(certificate, config)
     if peer is None:
         return steps.PeerProven(None)
-    return (yield from steps.receive_certificate_verify(driver, peer, steps.CLIENT_CONTEXT))
+    scheme = config.algorithms.signature_tls13
+    return (yield from steps.receive_certificate_verify(driver, peer, scheme, steps.CLIENT_CONTEXT))
 
 
 def _check_certificate(certificate: Tls13Certificate, config: ServerConfig) -> Peer | None:

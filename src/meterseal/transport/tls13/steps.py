@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import HandshakeProofFailed, IllegalParameter, InvalidSignature
-from meterseal.transport.codepoints import SignatureScheme
 from meterseal.transport.events import HandshakeCompleted
 from meterseal.transport.flow import receive, sign_message
 from meterseal.transport.messages import CertificateVerify, Tls13Finished
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meterseal.crypto.provider import Exporter, KeySchedule, Signer
+    from meterseal.transport.algorithms import Signature
     from meterseal.transport.driver import Driver
     from meterseal.transport.flow import Flow
     from meterseal.transport.identity import Peer
     from meterseal.transport.suites import CipherSuite
 
-SCHEME: Final = int(SignatureScheme.SM2SIG_SM3)
-IDENTIFIER: Final = b"TLSv1.3+GM+Cipher+Suite"  # RFC 8998, 3.2.1
 SERVER_CONTEXT: Final = b"TLS 1.3, server CertificateVerify"
 CLIENT_CONTEXT: Final = b"TLS 1.3, client CertificateVerify"
 
@@ -50,21 +48,25 @@ def signed_content(context: bytes, transcript_hash: bytes) -> bytes:
     return b" " * 64 + context + b"\0" + transcript_hash
 
 
-def send_certificate_verify(driver: Driver, key: Signer, context: bytes) -> Flow[None]:
+def send_certificate_verify(
+    driver: Driver, key: Signer, scheme: Signature, context: bytes
+) -> Flow[None]:
     """Prove that we hold the key of the certificate just shown."""
     content = signed_content(context, driver.transcript.digest())
-    signature = yield from sign_message(key, content, IDENTIFIER)
-    driver.send(CertificateVerify(SCHEME, signature))
+    signature = yield from sign_message(key, content, scheme.identifier)
+    driver.send(CertificateVerify(scheme.code, signature))
 
 
-def receive_certificate_verify(driver: Driver, peer: Peer, context: bytes) -> Flow[PeerProven]:
+def receive_certificate_verify(
+    driver: Driver, peer: Peer, scheme: Signature, context: bytes
+) -> Flow[PeerProven]:
     """Wait for the proof that the peer holds the key of its certificate."""
     content = signed_content(context, driver.transcript.digest())
     verify = yield from receive(CertificateVerify)
-    if verify.algorithm != SCHEME:
+    if verify.algorithm != scheme.code:
         raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
     try:
-        peer.signing.leaf.public_key().verify(verify.signature, content, IDENTIFIER)
+        peer.verifier().verify(verify.signature, content, scheme.identifier)
     except InvalidSignature:
         raise HandshakeProofFailed("the signature of CertificateVerify does not verify") from None
     return PeerProven(peer)

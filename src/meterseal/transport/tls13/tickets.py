@@ -12,7 +12,6 @@ from meterseal.transport.codepoints import TLS13
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.messages import Tls13NewSessionTicket
 from meterseal.transport.session import Tls13Session
-from meterseal.transport.suites import SUITES
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import Hash, Resumption
@@ -74,7 +73,7 @@ def _open(identifier: bytes, config: ServerConfig) -> Tls13Session | None:
 def _fits(session: Tls13Session, choice: Choice, config: ServerConfig) -> bool:
     must_be_known = config.client_authentication is ClientAuthentication.REQUIRED
     return (
-        SUITES[session.suite].hash_name == choice.suite.hash_name
+        config.algorithms.suites[session.suite].hash_name == choice.suite.hash_name
         and session.policy == config.policy_digest()
         and session.server_name == choice.server_name
         and (bool(session.peer_chain) or not must_be_known)
