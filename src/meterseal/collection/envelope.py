@@ -1,0 +1,184 @@
+"""COSE_Sign1 (RFC 9052, 4.2) signed with SM2 and SM3, in deterministic CBOR (RFC 8949, 4.2.1).
+
+The protected header holds the algorithm and the key: `{1: -65537, 4: fingerprint}`, where -65537 is
+from the private range of COSE algorithms and means SM2 with SM3 (GB/T 32918.2-2016) under the
+default identifier, and the fingerprint is the SM3 digest of the signer's certificate in DER. The
+signature is r and s, 32 bytes each. The unprotected header is empty.
+
+What is signed carries a context (`external_aad`), so that a signature made over one kind of content
+never holds for another. Only the one deterministic encoding is read: two encodings of one content
+cannot exist, and whoever changes a byte breaks the signature or the form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cbor2
+
+from meterseal.crypto import sm2
+from meterseal.errors import MalformedData, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meterseal.x509 import Certificate
+
+__all__ = [
+    "SM2_WITH_SM3",
+    "Envelope",
+    "EnvelopeSigner",
+    "decode",
+    "encode",
+    "open_envelope",
+    "verify_all",
+]
+
+SM2_WITH_SM3: Final = -65537
+_ALGORITHM: Final = 1
+_KEY_ID: Final = 4
+_SIGN1: Final = b"\xd2"  # tag 18
+_KEY_ID_SIZE: Final = 32
+_SIGNATURE_SIZE: Final = 64
+_PARTS: Final = 4
+_DEPTH: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A signed content, taken apart and not yet verified.
+
+    `message` is what the signature covers: hand (public key, `signature`, `message`) to
+    `sm2.verify_batch(..., encoding="raw")`.
+    """
+
+    encoding: bytes
+    key_id: bytes
+    payload: bytes
+    signature: bytes
+    message: bytes
+
+    def verify(self, key: sm2.PublicKey) -> None:
+        """Raise `InvalidSignature` unless this key signed the content."""
+        key.verify(self.signature, self.message, encoding="raw")
+
+
+class EnvelopeSigner:
+    """Signs contents with one SM2 key, named by its certificate."""
+
+    def __init__(self, key: sm2.PrivateKey, certificate: Certificate, context: bytes) -> None:
+        if key.public_key() != certificate.public_key():
+            raise UsageError("the certificate belongs to another key")
+        self.certificate = certificate
+        self.key_id = certificate.fingerprint()
+        self._key = key
+        self._context = context
+        self._protected = encode({_ALGORITHM: SM2_WITH_SM3, _KEY_ID: self.key_id})
+
+    def sign(self, payload: bytes) -> bytes:
+        """Return the payload as COSE_Sign1."""
+        return self.sign_many((payload,))[0]
+
+    def sign_many(self, payloads: Sequence[bytes]) -> list[bytes]:
+        """Return each payload as COSE_Sign1; all cores sign."""
+        requests = [
+            (self._key, _to_be_signed(self._protected, self._context, payload))
+            for payload in payloads
+        ]
+        signatures = sm2.sign_batch(requests, encoding="raw")
+        return [
+            _SIGN1 + encode([self._protected, {}, payload, signature])
+            for payload, signature in zip(payloads, signatures, strict=True)
+        ]
+
+
+def open_envelope(encoding: bytes, context: bytes, limit: int) -> Envelope:
+    """Take a COSE_Sign1 apart. Raises `MalformedData` for any other form, or above `limit` bytes.
+
+    The signature is not verified here: many are verified together.
+    """
+    if len(encoding) > limit:
+        raise MalformedData(f"a signed content of {len(encoding)} bytes; {limit} are allowed")
+    if encoding[:1] != _SIGN1:
+        raise MalformedData("not a COSE_Sign1 structure: tag 18 is missing")
+    parts = decode(encoding[1:])
+    if not isinstance(parts, list) or len(parts) != _PARTS:
+        raise MalformedData("a COSE_Sign1 structure has four parts")
+    protected, unprotected, payload, signature = parts
+    if not (isinstance(protected, bytes) and isinstance(payload, bytes)) or unprotected != {}:
+        raise MalformedData("the headers or the payload of a COSE_Sign1 have the wrong form")
+    if not isinstance(signature, bytes) or len(signature) != _SIGNATURE_SIZE:
+        raise MalformedData(f"an SM2 signature has {_SIGNATURE_SIZE} bytes")
+    key_id = _key_id(decode(protected))
+    message = _to_be_signed(protected, context, payload)
+    return Envelope(bytes(encoding), key_id, payload, signature, message)
+
+
+def verify_all(items: Sequence[tuple[sm2.PublicKey, Envelope]]) -> list[bool]:
+    """Say of each envelope whether its key signed it; all cores verify."""
+    requests = [(key, envelope.signature, envelope.message) for key, envelope in items]
+    return sm2.verify_batch(requests, encoding="raw")
+
+
+def encode(item: Any) -> bytes:  # noqa: ANN401  (whatever CBOR can say)
+    """Return deterministic CBOR; the keys of maps must come sorted."""
+    return cbor2.dumps(item)
+
+
+def decode(encoding: bytes) -> Any:  # noqa: ANN401  (whatever CBOR can say)
+    """Read one item of deterministic CBOR without tags. Raises `MalformedData`."""
+    try:
+        item = cbor2.loads(
+            encoding,
+            max_depth=_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=_NO_TAGS,
+        )
+        again = cbor2.dumps(item)
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise MalformedData(f"not CBOR: {error}") from None
+    if again != encoding or not _is_plain(item):
+        raise MalformedData("CBOR that is not in its deterministic form")
+    return item
+
+
+def _is_plain(item: object) -> bool:
+    """Whether there are only whole numbers, strings, null, lists, and maps with rising keys."""
+    kind = type(item)
+    if kind is dict:
+        keys = list(item)  # type: ignore[call-overload]
+        return (
+            all(type(key) is int for key in keys)
+            and keys == sorted(keys)
+            and all(map(_is_plain, item.values()))  # type: ignore[attr-defined]
+        )
+    if kind is list:
+        return all(map(_is_plain, item))  # type: ignore[call-overload]
+    return kind in _PLAIN
+
+
+def _key_id(header: object) -> bytes:
+    if not isinstance(header, dict) or list(header) != [_ALGORITHM, _KEY_ID]:
+        raise MalformedData("the protected header names the algorithm and the key, nothing else")
+    if header[_ALGORITHM] != SM2_WITH_SM3:
+        raise MalformedData(f"signature algorithm {header[_ALGORITHM]!r} is not SM2 with SM3")
+    key_id = header[_KEY_ID]
+    if not isinstance(key_id, bytes) or len(key_id) != _KEY_ID_SIZE:
+        raise MalformedData(f"a key id is an SM3 digest of {_KEY_ID_SIZE} bytes")
+    return key_id
+
+
+def _to_be_signed(protected: bytes, context: bytes, payload: bytes) -> bytes:
+    """Sig_structure of RFC 9052, 4.4."""
+    return encode(["Signature1", protected, context, payload])
+
+
+def _refuse_tag(*_: object) -> None:
+    raise MalformedData("CBOR tags are not allowed here")
+
+
+_PLAIN: Final = frozenset({int, bytes, str, type(None)})
+_BUILT_IN_TAGS: Final = (*range(6), *range(21, 38), 100, 258, 260, 261, 1004, 43000)
+_NO_TAGS: Final = dict.fromkeys(_BUILT_IN_TAGS, _refuse_tag)

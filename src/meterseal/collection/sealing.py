@@ -1,0 +1,215 @@
+"""Statements of meters, sealed: the wire format of readings, events and snapshots.
+
+The payload of the envelope is a map with whole-number keys:
+
+    0 kind   1 meter   2 epoch   3 sequence   4 sampled at, ms   5 quality   6 body
+
+The meter stands there as its twelve digits read as a number. The body of a reading maps codes of
+quantities to steps or null; that of an event is `{0: code, 1: number, 2: phase, 3: began, 4: ended
+or null, 5: values}`; that of a snapshot `{0: rate, 1: volts and 2: amperes per step in units of
+10^-6, 3: {channel: samples}}`, where channels are numbered U_A to U_C, I_A to I_C from 0 and
+samples are signed 16-bit numbers, high byte first.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from meterseal.collection.envelope import Envelope, EnvelopeSigner, decode, encode, open_envelope
+from meterseal.collection.model import (
+    EventCode,
+    EventRecord,
+    MeterAddress,
+    Quality,
+    Quantity,
+    Reading,
+    Snapshot,
+    Statement,
+    Values,
+)
+from meterseal.crypto.sm3 import sm3
+from meterseal.errors import MalformedData
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meterseal.crypto import sm2
+    from meterseal.x509 import Certificate
+
+__all__ = ["MAX_SEALED_SIZE", "Sealed", "Sealer", "digest_of", "open_sealed"]
+
+MAX_SEALED_SIZE: Final = 65_536
+"""Bytes of one sealed statement at most."""
+
+CHANNELS: Final = ("U_A", "U_B", "U_C", "I_A", "I_B", "I_C")
+_CONTEXT: Final = b"meterseal statement 1"
+_READING, _EVENT, _SNAPSHOT = 1, 2, 3
+_HEADER_KEYS: Final = list(range(7))
+_EVENT_KEYS: Final = list(range(6))
+_SNAPSHOT_KEYS: Final = list(range(4))
+_SCALE: Final = 6
+_MAX_ADDRESS: Final = 10**12 - 1
+_MAX_NUMBER: Final = 2**63 - 1
+_QUALITY_BITS: Final = sum(Quality)
+_Map: TypeAlias = dict[int, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A statement and the envelope it came in; the signature is not verified yet."""
+
+    statement: Statement
+    envelope: Envelope
+
+
+class Sealer:
+    """Seals statements with one SM2 key, named by its certificate.
+
+    Raises `UsageError` if the certificate belongs to another key.
+    """
+
+    def __init__(self, key: sm2.PrivateKey, certificate: Certificate) -> None:
+        self._signer = EnvelopeSigner(key, certificate, _CONTEXT)
+        self.key_id = self._signer.key_id
+        self.certificate = certificate
+
+    def seal(self, statement: Statement) -> bytes:
+        """Return the statement as COSE_Sign1."""
+        return self._signer.sign(_payload(statement))
+
+    def seal_many(self, statements: Sequence[Statement]) -> list[bytes]:
+        """Return each statement as COSE_Sign1; all cores sign."""
+        return self._signer.sign_many([_payload(statement) for statement in statements])
+
+
+def open_sealed(encoding: bytes) -> Sealed:
+    """Read a sealed statement. Raises `MalformedData`; the signature remains to be verified."""
+    envelope = open_envelope(encoding, _CONTEXT, MAX_SEALED_SIZE)
+    payload = decode(envelope.payload)
+    if not isinstance(payload, dict) or list(payload) != _HEADER_KEYS:
+        raise MalformedData("a statement has the fields 0 to 6")
+    try:
+        return Sealed(_statement(payload), envelope)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise MalformedData(f"statement: {error}") from None
+
+
+def digest_of(encoding: bytes) -> bytes:
+    """Return the 32 bytes by which receipts name a sealed statement: its SM3 digest."""
+    return sm3(encoding).digest()
+
+
+def _payload(statement: Statement) -> bytes:
+    kind, body = _body(statement)
+    return encode(
+        {
+            0: kind,
+            1: int(statement.meter),
+            2: statement.epoch,
+            3: statement.sequence,
+            4: statement.sampled_at,
+            5: int(statement.quality),
+            6: body,
+        }
+    )
+
+
+def _body(statement: Statement) -> tuple[int, _Map]:
+    match statement:
+        case Reading(values=values):
+            return _READING, _values_to_map(values)
+        case EventRecord() as event:
+            values = _values_to_map(event.values)
+            times = event.began_at, event.ended_at
+            fields = (int(event.code), event.number, event.phase, *times, values)
+            return _EVENT, dict(enumerate(fields))
+        case Snapshot() as snapshot:
+            scales = map(_micro, (snapshot.voltage_scale, snapshot.current_scale))
+            channels = {
+                number: struct.pack(f">{len(samples)}h", *samples)
+                for number, name in enumerate(CHANNELS)
+                if (samples := snapshot.channels.get(name)) is not None
+            }
+            return _SNAPSHOT, dict(enumerate((snapshot.rate, *scales, channels)))
+    raise TypeError(f"{type(statement).__name__} cannot be sealed")
+
+
+def _statement(payload: _Map) -> Statement:
+    kind, meter, epoch, sequence, sampled_at, quality, body = payload.values()
+    header = {
+        "meter": MeterAddress(f"{_number(meter, most=_MAX_ADDRESS):012}"),
+        "epoch": _number(epoch, least=1),
+        "sequence": _number(sequence, least=1),
+        "sampled_at": _number(sampled_at),
+        "quality": Quality(_number(quality, most=_QUALITY_BITS)),
+    }
+    if kind == _READING:
+        return Reading(**header, values=_map_to_values(body))
+    if kind == _EVENT:
+        return EventRecord(**header, **_event(body))
+    if kind == _SNAPSHOT:
+        return Snapshot(**header, **_snapshot(body))
+    raise ValueError(f"no statement has the kind {kind!r}")
+
+
+def _event(body: _Map) -> dict[str, Any]:
+    if list(body) != _EVENT_KEYS:
+        raise ValueError("an event has the fields 0 to 5")
+    code, number, phase, began, ended, values = body.values()
+    return {
+        "code": EventCode(_number(code)),
+        "number": _number(number),
+        "phase": _number(phase, most=3),
+        "began_at": _number(began),
+        "ended_at": None if ended is None else _number(ended),
+        "values": _map_to_values(values),
+    }
+
+
+def _snapshot(body: _Map) -> dict[str, Any]:
+    if list(body) != _SNAPSHOT_KEYS:
+        raise ValueError("a snapshot has the fields 0 to 3")
+    rate, volts, amperes, channels = body.values()
+    return {
+        "rate": _number(rate, least=1),
+        "voltage_scale": Decimal(_number(volts)).scaleb(-_SCALE),
+        "current_scale": Decimal(_number(amperes)).scaleb(-_SCALE),
+        "channels": {_channel(number): _samples(data) for number, data in channels.items()},
+    }
+
+
+def _values_to_map(values: Values) -> _Map:
+    return {code: steps for code, steps in sorted((each.code, values[each]) for each in values)}
+
+
+def _map_to_values(body: _Map) -> dict[Quantity, int | None]:
+    values = {Quantity.of_code(code): steps for code, steps in body.items()}
+    for steps in values.values():
+        if steps is not None and not (type(steps) is int and -_MAX_NUMBER <= steps <= _MAX_NUMBER):
+            raise ValueError(f"{steps!r} is no measured value")
+    return values
+
+
+def _number(value: object, *, least: int = 0, most: int = _MAX_NUMBER) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{value!r} is not a whole number from {least} to {most}")
+    return value
+
+
+def _micro(scale: Decimal) -> int:
+    return int(scale.scaleb(_SCALE).to_integral_value())
+
+
+def _channel(number: int) -> str:
+    if number >= len(CHANNELS):
+        raise ValueError(f"no channel has the number {number}")
+    return CHANNELS[number]
+
+
+def _samples(data: object) -> tuple[int, ...]:
+    if not isinstance(data, bytes) or len(data) % 2:
+        raise ValueError("samples are 16-bit numbers")
+    return struct.unpack(f">{len(data) // 2}h", data)
