@@ -1,5 +1,5 @@
 # Typed face of the compiled core; checked against the extension by stubtest.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, Never, Self, TypeAlias, final
 
 _Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -328,12 +328,12 @@ class Agreement:
     def verify_confirmation(self, confirmation: _Buffer) -> None: ...
 
 def sign_batch(
-    requests: list[tuple[PrivateKey, _Buffer]],
+    requests: Sequence[tuple[PrivateKey, _Buffer]],
     distinguishing_id: _Buffer = b"1234567812345678",
     encoding: _SignatureEncoding = "der",
 ) -> list[bytes]: ...
 def verify_batch(
-    requests: list[tuple[PublicKey, _Buffer, _Buffer]],
+    requests: Sequence[tuple[PublicKey, _Buffer, _Buffer]],
     distinguishing_id: _Buffer = b"1234567812345678",
     encoding: _SignatureEncoding = "der",
 ) -> list[bool]: ...

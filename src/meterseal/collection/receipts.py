@@ -44,11 +44,12 @@ class Verdict(IntEnum):
     CONFLICT = 8  # the sequence is known, with other bytes
     TIME = 9  # sampled outside the window that the station accepts
     VALIDITY = 10  # the signer's certificate is not valid now
+    STRANGER = 11  # the signer's certificate was not announced yet
 
     @property
     def is_final(self) -> bool:
-        """Whether sending it again is in vain. What depends on clocks may be accepted later."""
-        return self not in {Verdict.TIME, Verdict.VALIDITY}
+        """Whether sending it again is in vain: clocks may be put right, certificates announced."""
+        return self not in {Verdict.TIME, Verdict.VALIDITY, Verdict.STRANGER}
 
 
 class Entry(NamedTuple):

@@ -122,9 +122,9 @@ def _body(statement: Statement) -> tuple[int, _Map]:
         case Reading(values=values):
             return _READING, _values_to_map(values)
         case EventRecord() as event:
-            values = _values_to_map(event.values)
             times = event.began_at, event.ended_at
-            fields = (int(event.code), event.number, event.phase, *times, values)
+            steps = _values_to_map(event.values)
+            fields = (int(event.code), event.number, event.phase, *times, steps)
             return _EVENT, dict(enumerate(fields))
         case Snapshot() as snapshot:
             scales = map(_micro, (snapshot.voltage_scale, snapshot.current_scale))
@@ -139,7 +139,7 @@ def _body(statement: Statement) -> tuple[int, _Map]:
 
 def _statement(payload: _Map) -> Statement:
     kind, meter, epoch, sequence, sampled_at, quality, body = payload.values()
-    header = {
+    header: dict[str, Any] = {
         "meter": MeterAddress(f"{_number(meter, most=_MAX_ADDRESS):012}"),
         "epoch": _number(epoch, least=1),
         "sequence": _number(sequence, least=1),
@@ -182,7 +182,7 @@ def _snapshot(body: _Map) -> dict[str, Any]:
 
 
 def _values_to_map(values: Values) -> _Map:
-    return {code: steps for code, steps in sorted((each.code, values[each]) for each in values)}
+    return dict(sorted((each.code, values[each]) for each in values))
 
 
 def _map_to_values(body: _Map) -> dict[Quantity, int | None]:
