@@ -25,11 +25,14 @@ from meterseal.errors import (
     UnsupportedVersion,
     UsageError,
 )
+from meterseal.net.conversations import conversations
 from meterseal.net.exchange import Parcel, exchange_as_client
+from meterseal.net.packets import read_capture
 from meterseal.transport import extensions as ext
 from meterseal.transport import extensions_tls13 as ext13
 from meterseal.transport import messages as m
 from meterseal.transport.record import RecordInbox
+from meterseal.transport.recording import KeyLog
 from meterseal.transport.session import TicketKeys, Tls13Session
 from meterseal.transport.wire import Cursor
 from meterseal.x509 import (
@@ -50,7 +53,7 @@ from meterseal.x509 import (
 )
 from meterseal.x509.keys import describe_key
 from meterseal.x509.spki import SubjectPublicKeyInfo
-from support import pki
+from support import packets, pki
 from support.wire import provider
 
 if TYPE_CHECKING:
@@ -343,6 +346,17 @@ def _sink(name: str) -> io.BytesIO:
     return io.BytesIO()
 
 
+def _read_capture(data: bytes) -> None:
+    conversations(read_capture(data).packets)
+
+
+def _capture_files() -> tuple[bytes, ...]:
+    whole = [packets.segment(from_client=True, sequence=n, payload=b"data") for n in (1, 5, 11)]
+    blocks = b"".join(map(packets.enhanced, whole))
+    pcapng = packets.section() + packets.interface() + packets.secrets(b"A b c\n") + blocks
+    return packets.pcap(whole), packets.pcap(whole, order=">"), pcapng
+
+
 def _streams() -> dict[str, Decoder]:
     tickets = TicketKeys(provider())
     session = Tls13Session(
@@ -357,6 +371,12 @@ def _streams() -> dict[str, Decoder]:
     receipt = f'{{"received": 0, "sm3": "{empty}"}}\n'.encode()
     return {
         "records": Decoder(_cut, RECORD_ERRORS, (b"\x16\x03\x03\0\x04data\x17\x01\x01\0\0",)),
+        "capture": Decoder(_read_capture, (MalformedData,), _capture_files()),
+        "key log": Decoder(
+            lambda data: KeyLog.parse(data.decode("latin-1")),
+            (MalformedData,),
+            (b"# secrets\nCLIENT_RANDOM 00ff 0102\n",),
+        ),
         "ticket": Decoder(tickets.open, (), (tickets.seal(session),)),
         "parcels": Decoder(
             _exchange,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, crl, demo, key, pki, session
+from meterseal.cli import cert, crl, demo, key, pki, session, trace
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -32,6 +32,7 @@ app.add_typer(crl.app, name="crl")
 app.add_typer(pki.app, name="pki")
 app.command()(session.server)
 app.command()(session.client)
+app.command()(trace.trace)
 app.command()(demo.demo)
 
 

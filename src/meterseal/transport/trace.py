@@ -1,10 +1,11 @@
-"""A readable account of a handshake, message by message, as it happens.
+"""A readable account of a session, message by message, as it happens or from a recording.
 
     config = ClientConfig(trust=…, observer=Trace(print))
 
 The trace reads messages in the clear, before they are sealed or after they were opened, so it shows
 the protected part of TLS 1.3 too. It prints public facts: names, numbers and lengths; no secret, no
 signature, no key beyond its length. What it cannot read it names and counts; it never raises.
+`recording.py` brings it the messages of sessions that were captured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from meterseal.errors import AlertDescription, MalformedData, PeerError
 from meterseal.transport.codepoints import (
     ALERT,
+    APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
     LEVEL_FATAL,
     TLCP,
@@ -26,7 +28,13 @@ from meterseal.transport.codepoints import (
     SignatureScheme,
 )
 from meterseal.transport.events import SENT
-from meterseal.transport.extensions import decode_server_name, decode_uint16_list
+from meterseal.transport.extensions import (
+    decode_protocols,
+    decode_server_name,
+    decode_supported_versions,
+    decode_uint16_list,
+)
+from meterseal.transport.extensions_tls13 import decode_key_shares
 from meterseal.transport.messages import (
     Certificate,
     CertificateRequest,
@@ -38,7 +46,10 @@ from meterseal.transport.messages import (
     NewSessionTicket,
     ServerHello,
     ServerKeyExchange,
+    TlcpCertificateRequest,
     Tls13Certificate,
+    Tls13CertificateRequest,
+    Tls13NewSessionTicket,
 )
 from meterseal.transport.wire import Cursor
 from meterseal.x509 import Certificate as X509Certificate
@@ -56,11 +67,18 @@ _ARROWS: Final = {True: "->", False: "<-"}
 _PROTOCOLS: Final = {TLCP: "TLCP 1.1", TLS12: "TLS 1.2", TLS13: "TLS 1.3"}
 
 
-class Trace:
-    """An observer that writes one line for each thing said, and indented lines of detail."""
+_SHOWN_DATA: Final = 256
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+
+class Trace:
+    """An observer that writes one line for each thing said, and indented lines of detail.
+
+    Application data, which recordings have, is counted; with `show_data` its beginning is shown.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, show_data: bool = False) -> None:
         self._write = write
+        self._show_data = show_data
         self._version = 0
 
     def __call__(self, direction: str, content_type: int, raw: bytes) -> None:
@@ -70,10 +88,18 @@ class Trace:
             self._write(f"{arrow} ChangeCipherSpec")
         elif content_type == ALERT:
             self._write(f"{arrow} Alert: {_alert(raw)}")
+        elif content_type == APPLICATION_DATA:
+            self._write(f"{arrow} application data, {len(raw)} bytes")
+            if self._show_data:
+                self._write(f"     {_printable(raw)}")
         else:
             self._write(f"{arrow} {_message_name(raw[0])}, {len(raw) - _HEADER} bytes")
             for line in self._details(raw):
                 self._write(f"     {line}")
+
+    def note(self, direction: str, text: str) -> None:
+        """Write a line that is no message: what stays closed, what went wrong."""
+        self._write(f"{_ARROWS[direction == SENT]} ({text})")
 
     def _details(self, raw: bytes) -> Iterator[str]:
         try:
@@ -86,7 +112,7 @@ class Trace:
             yield from _client_hello(_decode(ClientHello, raw))
         elif number == HandshakeType.SERVER_HELLO:
             hello = _decode(ServerHello, raw)
-            self._version = _chosen_version(hello)
+            self._version = hello.version
             yield from _server_hello(hello, self._version)
         elif number == HandshakeType.CERTIFICATE:
             yield from _certificates(_chain(raw, self._version))
@@ -95,8 +121,8 @@ class Trace:
         elif number == HandshakeType.KEY_UPDATE:
             asked = _decode(KeyUpdate, raw).update_requested
             yield "the peer is asked for new keys too" if asked else "the peer's keys stay"
-        elif self._version == TLS12:
-            yield from _tls12_details(number, raw)
+        elif self._version in _DETAILS:
+            yield from _DETAILS[self._version](number, raw)
 
 
 def _decode(kind: type[M], raw: bytes) -> M:
@@ -116,7 +142,7 @@ def _client_hello(hello: ClientHello) -> Iterator[str]:
 def _server_hello(hello: ServerHello, version: int) -> Iterator[str]:
     if hello.is_retry_request:
         yield "asks for another hello"
-    yield f"protocol {_PROTOCOLS.get(version, f'{version:#06x}')}"
+    yield f"protocol {_protocol(version)}"
     yield f"random {hello.random.hex()}"
     yield "suite " + _name(CipherSuiteCode, hello.cipher_suite)
     yield from _extensions(hello.extensions)
@@ -138,9 +164,23 @@ def _tls12_details(number: int, raw: bytes) -> Iterator[str]:
         yield f"ticket of {len(ticket.ticket)} bytes for {ticket.ticket_lifetime_hint} s"
 
 
-def _chosen_version(hello: ServerHello) -> int:
-    chosen = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
-    return int.from_bytes(chosen, "big") if chosen else hello.server_version
+def _tlcp_details(number: int, raw: bytes) -> Iterator[str]:
+    if number == HandshakeType.CERTIFICATE_REQUEST:
+        request = _decode(TlcpCertificateRequest, raw)
+        yield f"{len(request.certificate_authorities)} certificate authorities"
+
+
+def _tls13_details(number: int, raw: bytes) -> Iterator[str]:
+    if number == HandshakeType.CERTIFICATE_REQUEST:
+        yield from _extensions(_decode(Tls13CertificateRequest, raw).extensions)
+    elif number == HandshakeType.CERTIFICATE_VERIFY:
+        yield "signed with " + _name(SignatureScheme, _decode(CertificateVerify, raw).algorithm)
+    elif number == HandshakeType.NEW_SESSION_TICKET:
+        ticket = _decode(Tls13NewSessionTicket, raw)
+        yield f"ticket of {len(ticket.ticket)} bytes for {ticket.ticket_lifetime} s"
+
+
+_DETAILS: Final = {TLCP: _tlcp_details, TLS12: _tls12_details, TLS13: _tls13_details}
 
 
 def _chain(raw: bytes, version: int) -> Iterable[bytes]:
@@ -166,13 +206,52 @@ def _extensions(extensions: Extensions) -> Iterator[str]:
 
 
 def _extension(number: int, body: bytes) -> str:
-    if number == ExtensionType.SERVER_NAME and body:
-        return decode_server_name(body) or "no host name"
-    if number == ExtensionType.SUPPORTED_GROUPS:
-        return _names(NamedGroup, decode_uint16_list(body))
-    if number == ExtensionType.SIGNATURE_ALGORITHMS:
-        return _names(SignatureScheme, decode_uint16_list(body))
-    return f"{len(body)} bytes" if body else "empty"
+    if not body:
+        return "empty"
+    read = _EXTENSIONS.get(number)
+    return read(body) if read else f"{len(body)} bytes"
+
+
+def _versions(body: bytes) -> str:
+    """The client's list, or the one that the server chose."""
+    chosen = (int.from_bytes(body, "big"),)
+    versions = chosen if len(body) == 2 else decode_supported_versions(body)  # noqa: PLR2004
+    return ", ".join(map(_protocol, versions))
+
+
+def _key_share(body: bytes) -> str:
+    """The client's list, the server's one share, or the group that a HelloRetryRequest names."""
+    group = int.from_bytes(body[:2], "big")
+    if group == len(body) - 2:
+        shares = decode_key_shares(body).items()
+        return ", ".join(f"{_name(NamedGroup, n)} {len(public)} bytes" for n, public in shares)
+    length = f" {len(body) - 4} bytes" if len(body) > 4 else ""  # noqa: PLR2004
+    return _name(NamedGroup, group) + length
+
+
+_EXTENSIONS: Final[dict[int, Callable[[bytes], str]]] = {
+    ExtensionType.SERVER_NAME: lambda body: decode_server_name(body) or "no host name",
+    ExtensionType.SUPPORTED_GROUPS: lambda body: _names(NamedGroup, decode_uint16_list(body)),
+    ExtensionType.SIGNATURE_ALGORITHMS: lambda body: _names(
+        SignatureScheme, decode_uint16_list(body)
+    ),
+    ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: lambda body: ", ".join(
+        _printable(name.encode("latin-1")) for name in decode_protocols(body)
+    ),
+    ExtensionType.SUPPORTED_VERSIONS: _versions,
+    ExtensionType.KEY_SHARE: _key_share,
+}
+
+
+def _protocol(version: int) -> str:
+    return _PROTOCOLS.get(version, f"{version:#06x}")
+
+
+def _printable(data: bytes) -> str:
+    """The beginning of the data as ASCII, what cannot be printed as a dot."""
+    text = data[:_SHOWN_DATA].decode("latin-1")
+    shown = "".join(c if c.isascii() and c.isprintable() else "." for c in text)
+    return shown + ("..." if len(data) > _SHOWN_DATA else "")
 
 
 def _alert(raw: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from meterseal.transport.codepoints import HandshakeType
+from meterseal.transport.codepoints import ExtensionType, HandshakeType
 from meterseal.transport.extensions import Extensions, decode_extensions, encode_extensions
 from meterseal.transport.wire import uint16s, vector8
 
@@ -121,6 +121,12 @@ class ServerHello:
             + bytes((self.compression_method,))
             + encode_extensions(self.extensions)
         )
+
+    @property
+    def version(self) -> int:
+        """The version that is spoken: under TLS 1.3 an extension says it (RFC 8446, 4.2.1)."""
+        chosen = self.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
+        return int.from_bytes(chosen, "big") if chosen else self.server_version
 
     @property
     def is_retry_request(self) -> bool:
