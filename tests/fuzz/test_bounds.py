@@ -13,7 +13,7 @@ from meterseal.transport.wire import vector8, vector16, vector24
 from support.decoders import decoders
 from support.wire import server_config
 
-BYTES_PER_BYTE = 128  # a Python object holds what two bytes of a message announce
+BYTES_PER_BYTE = 32  # a Python object holds what three bytes of a certificate announce
 BYTES_AT_LEAST = 128 * 1024
 SECONDS = 2.0  # a hundredfold of what it takes
 

@@ -126,9 +126,13 @@ class ClientAuthentication(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a peer may cost us. Lengths in bytes."""
+    """What a peer may cost us. Lengths in bytes.
+
+    `certificates` is for the message that shows them: decoded they take up to 32 times as much.
+    """
 
     handshake_message: int = 64 * 1024
+    certificates: int = 16 * 1024
     warnings: int = 4
     empty_records: int = 32
     key_updates: int = 32

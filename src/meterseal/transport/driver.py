@@ -292,12 +292,12 @@ class Driver:
         while len(self._messages) >= _MESSAGE_HEADER:
             self._check_type(self._messages[0])
             length = int.from_bytes(self._messages[1:_MESSAGE_HEADER], "big")
-            if length > self._limits.handshake_message:
-                raise RecordOverflow(f"handshake message of {length} bytes")
+            self._check_length(self._messages[0], length)
             end = _MESSAGE_HEADER + length
             if len(self._messages) < end:
                 return
-            raw = bytes(self._messages[:end])
+            with memoryview(self._messages) as view:
+                raw = bytes(view[:end])
             del self._messages[:end]
             self._observe(RECEIVED, HANDSHAKE, raw)
             self._receive_message(raw)
@@ -312,6 +312,13 @@ class Driver:
                 raise NoRenegotiation("the client asked for a second handshake on this session")
             raise UnexpectedMessage(f"{_name(number)} after the handshake")
         raise UnexpectedMessage(f"expected {self._expected()}, received {_name(number)}")
+
+    def _check_length(self, number: int, length: int) -> None:
+        limits = self._limits
+        is_certificate = number == HandshakeType.CERTIFICATE
+        most = limits.certificates if is_certificate else limits.handshake_message
+        if length > most:
+            raise RecordOverflow(f"handshake message of {length} bytes, expected at most {most}")
 
     def _is_nuisance(self, number: int) -> bool:
         """A HelloRequest: ignored while a handshake runs (RFC 5246, 7.4.1.1)."""

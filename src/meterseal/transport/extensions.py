@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import DecodeError, IllegalParameter
-from meterseal.transport.wire import Cursor, uint16s, vector8, vector16
+from meterseal.transport.wire import Cursor, Uint16s, uint16s, vector8, vector16
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Extensions = dict[int, bytes]
 
 _HOST_NAME: Final = 0
 _MAX_EXTENSIONS: Final = 64
+_MAX_PROTOCOLS: Final = 256
+_MAX_HOST_NAME: Final = 255  # RFC 1035, 2.3.4
 
 
 def decode_extensions(cursor: Cursor) -> Extensions:
@@ -24,7 +26,7 @@ def decode_extensions(cursor: Cursor) -> Extensions:
     return decode_block(cursor) if cursor.more() else {}
 
 
-def decode_block(cursor: Cursor) -> Extensions:
+def decode_block(cursor: Cursor, most: int = _MAX_EXTENSIONS) -> Extensions:
     """Read a block that must be there, though it may be empty (RFC 8446, 4.2)."""
     block = Cursor(cursor.vector16())
     extensions: Extensions = {}
@@ -32,8 +34,8 @@ def decode_block(cursor: Cursor) -> Extensions:
         number = block.uint16()
         if number in extensions:
             raise IllegalParameter(f"extension {number} stands twice")
-        if len(extensions) == _MAX_EXTENSIONS:
-            raise DecodeError(f"more than {_MAX_EXTENSIONS} extensions")
+        if len(extensions) == most:
+            raise DecodeError(f"more than {most} extensions")
         extensions[number] = block.vector16()
     return extensions
 
@@ -72,6 +74,8 @@ def decode_server_name(body: bytes) -> str | None:
 
 
 def _host_name(name: bytes) -> str:
+    if len(name) > _MAX_HOST_NAME:
+        raise IllegalParameter(f"a host name of {len(name)} bytes")
     if not name.isascii() or not name.decode("ascii").isprintable() or b" " in name:
         raise IllegalParameter("server_name is not a host name in ASCII")
     return name.decode("ascii")
@@ -83,22 +87,24 @@ def encode_protocols(protocols: Sequence[str]) -> bytes:
 
 
 def decode_protocols(body: bytes) -> tuple[str, ...]:
-    """Read the twin of `encode_protocols`; at least one name, none of them empty."""
+    """Read the twin of `encode_protocols`; at least one name, at most 256, none of them empty."""
     outer = Cursor(body)
     names = Cursor(outer.vector16(least=2))
     outer.finish()
     protocols: list[str] = []
     while names.more():
+        if len(protocols) == _MAX_PROTOCOLS:
+            raise DecodeError(f"more than {_MAX_PROTOCOLS} application protocols")
         protocols.append(names.vector8(least=1).decode("latin-1"))
     return tuple(protocols)
 
 
-def encode_uint16_list(values: tuple[int, ...]) -> bytes:
+def encode_uint16_list(values: Iterable[int]) -> bytes:
     """supported_groups (RFC 8422, 5.1.1) and signature_algorithms (RFC 5246, 7.4.1.4.1)."""
     return uint16s(values)
 
 
-def decode_uint16_list(body: bytes) -> tuple[int, ...]:
+def decode_uint16_list(body: bytes) -> Uint16s:
     """Read the twin of `encode_uint16_list`."""
     cursor = Cursor(body)
     values = cursor.uint16s(least=1)
@@ -106,14 +112,12 @@ def decode_uint16_list(body: bytes) -> tuple[int, ...]:
     return values
 
 
-def decode_supported_versions(body: bytes) -> tuple[int, ...]:
+def decode_supported_versions(body: bytes) -> Uint16s:
     """Read the list in a ClientHello (RFC 8446, 4.2.1)."""
     cursor = Cursor(body)
     raw = cursor.vector8(least=2)
     cursor.finish()
-    if len(raw) % 2:
-        raise DecodeError("supported_versions has an odd length")
-    return tuple(int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
+    return Uint16s(raw)
 
 
 def encode_supported_versions(versions: tuple[int, ...]) -> bytes:

@@ -91,13 +91,13 @@ class OfferedPsks:
         identities: list[tuple[bytes, int]] = []
         binders: list[bytes] = []
         while entries.more():
+            if len(identities) == _MAX_IDENTITIES:
+                raise DecodeError(f"more than {_MAX_IDENTITIES} pre-shared keys")
             identities.append((entries.vector16(least=1), entries.uint32()))
         while proofs.more():
             binders.append(proofs.vector8(least=_LEAST_BINDER))
         if len(identities) != len(binders):
             raise IllegalParameter(f"{len(identities)} identities and {len(binders)} binders")
-        if len(identities) > _MAX_IDENTITIES:
-            raise DecodeError(f"more than {_MAX_IDENTITIES} pre-shared keys")
         return cls(tuple(identities), tuple(binders))
 
     def encode(self) -> bytes:

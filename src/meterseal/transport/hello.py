@@ -77,7 +77,8 @@ def choose_protocol(hello: ClientHello, config: ServerConfig) -> str | None:
     for protocol in config.application_protocols:
         if protocol in offered:
             return protocol
-    raise NoApplicationProtocol(f"no application protocol in common with {', '.join(offered)}")
+    ours = ", ".join(config.application_protocols)
+    raise NoApplicationProtocol(f"the client offers none of our application protocols: {ours}")
 
 
 def protocol_extension(protocol: str | None) -> Extensions:
@@ -94,5 +95,5 @@ def accept_protocol(answered: Extensions, config: ClientConfig) -> str | None:
         raise UnsupportedExtension("the server chose an application protocol, none was offered")
     protocols = decode_protocols(body)
     if len(protocols) != 1 or protocols[0] not in config.application_protocols:
-        raise IllegalParameter(f"the server chose {', '.join(protocols)}, which was not offered")
+        raise IllegalParameter("the server chose an application protocol that was not offered")
     return protocols[0]

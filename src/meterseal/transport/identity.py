@@ -150,9 +150,10 @@ def _decode(entries: Sequence[bytes]) -> list[X509Certificate]:
 
 
 # The same few peers show the same certificates again and again. Decoding is a pure function of the
-# bytes, so its result may be kept; at most 2 MiB of encodings are.
-_CACHED_LENGTH: Final = 4096
-_decode_again = lru_cache(maxsize=512)(X509Certificate.decode)
+# bytes, so its result may be kept. Whoever connects may fill this: at most 256 KiB of encodings, 32
+# times as much decoded.
+_CACHED_LENGTH: Final = 1024
+_decode_again = lru_cache(maxsize=256)(X509Certificate.decode)
 
 
 def _second_is_for_encryption(presented: list[X509Certificate]) -> bool:

@@ -126,7 +126,7 @@ def _join(offer: Offer, classic: ClassicOffer, config: ClientConfig) -> tuple[Of
     first, second = offer.hello.extensions, classic.hello.extensions
     extensions = {**second, **first}
     for number in (ExtensionType.SUPPORTED_GROUPS, ExtensionType.SIGNATURE_ALGORITHMS):
-        both = decode_uint16_list(first[number]) + decode_uint16_list(second[number])
+        both = (*decode_uint16_list(first[number]), *decode_uint16_list(second[number]))
         extensions[number] = encode_uint16_list(both)
     extensions[ExtensionType.SUPPORTED_VERSIONS] = encode_supported_versions((TLS13, TLS12))
     hello = replace(

@@ -58,20 +58,27 @@ class RecordInbox:
         end = start + HEADER_LENGTH + length
         if len(buffer) < end:
             return None
+        with memoryview(buffer) as view:
+            record = bytes(view[start:end])
         self._offset = end
-        return bytes(buffer[start:end])
+        if end == len(buffer):
+            self._forget()
+        return record
 
     def take_rest(self) -> bytes:
         """Return and forget what is left, whether records or not."""
         rest = bytes(self._buffer[self._offset :])
-        self._buffer.clear()
-        self._offset = 0
+        self._forget()
         return rest
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left, not even the start of a record."""
         return self._offset == len(self._buffer)
+
+    def _forget(self) -> None:
+        self._buffer.clear()
+        self._offset = 0
 
     def _check_header(self, content_type: int, version: int, length: int) -> None:
         if not CHANGE_CIPHER_SPEC <= content_type <= APPLICATION_DATA:

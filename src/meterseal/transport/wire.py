@@ -6,9 +6,52 @@ where the structure of the standard is spelled out.
 
 from __future__ import annotations
 
-from typing import Final
+import sys
+from array import array
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Uint16s(Collection[int]):
+    """Two-byte integers in two bytes each: as objects of a tuple a peer's would take forty.
+
+    Equal to any collection of the same numbers in the same order.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, raw: bytes) -> None:
+        """Take them as they stand on the wire; an odd byte at the end is a `DecodeError`."""
+        if len(raw) % 2:
+            raise DecodeError(f"vector of two-byte values with the odd length {len(raw)}")
+        self._values = array("H", raw)
+        if sys.byteorder == "little":
+            self._values.byteswap()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._values)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._values
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Uint16s):
+            return self._values == other._values
+        return isinstance(other, Collection) and self._values.tolist() == list(other)
+
+    def __hash__(self) -> int:
+        return hash(self._values.tobytes())
+
+    def __repr__(self) -> str:
+        return f"Uint16s({self._values.tolist()})"
 
 
 class Cursor:
@@ -57,12 +100,9 @@ class Cursor:
         """Opaque bytes behind a three-byte length within `least..most`."""
         return self._vector(self.uint24(), least, most)
 
-    def uint16s(self, least: int = 1) -> tuple[int, ...]:
+    def uint16s(self, least: int = 1) -> Uint16s:
         """Read a vector of two-byte integers behind a two-byte length in bytes; `least` entries."""
-        raw = self.vector16(least=2 * least)
-        if len(raw) % 2:
-            raise DecodeError(f"vector of two-byte values with the odd length {len(raw)}")
-        return tuple(int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
+        return Uint16s(self.vector16(least=2 * least))
 
     def more(self) -> bool:
         """Whether anything is left."""
@@ -98,6 +138,9 @@ def vector24(body: bytes) -> bytes:
     return len(body).to_bytes(3, "big") + body
 
 
-def uint16s(values: tuple[int, ...]) -> bytes:
+def uint16s(values: Iterable[int]) -> bytes:
     """Two-byte integers behind a two-byte length in bytes."""
-    return vector16(b"".join(value.to_bytes(2, "big") for value in values))
+    raw = array("H", values)
+    if sys.byteorder == "little":
+        raw.byteswap()
+    return vector16(raw.tobytes())

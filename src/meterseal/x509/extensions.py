@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _MAX_EXTENSIONS = 64
+_MAX_NAMES = 512
+_MAX_PURPOSES = 64
 _MAX_PATH_LENGTH = 255
 _KEY_USAGE_BITS = 9
 
@@ -143,6 +145,8 @@ class ExtendedKeyUsage:
         reader.finish()
         purposes = [body.object_identifier()]
         while not body.at_end:
+            if len(purposes) == _MAX_PURPOSES:
+                raise MalformedData(f"Extended Key Usage: more than {_MAX_PURPOSES} purposes")
             purposes.append(body.object_identifier())
         return cls(tuple(purposes))
 
@@ -164,10 +168,9 @@ class SubjectAltName:
         reader = der.Reader(value, "Subject Alternative Name")
         body = reader.sequence("Subject Alternative Name")
         reader.finish()
-        names = [GeneralName.read(body)]
-        while not body.at_end:
-            names.append(GeneralName.read(body))
-        return cls(tuple(names))
+        if body.at_end:
+            raise MalformedData("Subject Alternative Name: it is empty")
+        return cls(tuple(_read_names(body)))
 
     def encode(self) -> bytes:
         """Encode the value."""
@@ -217,10 +220,8 @@ class AuthorityKeyIdentifier:
         body = reader.sequence(where)
         reader.finish()
         identifier = body.implicit(0)
-        issuer = []
-        if names := body.explicit(1, where):
-            while not names.at_end:
-                issuer.append(GeneralName.read(names))
+        names = body.explicit(1, where)
+        issuer = [] if names is None else _read_names(names)
         serial = body.implicit(2)
         body.finish()
         if (serial is None) != (not issuer):
@@ -276,8 +277,9 @@ class NameConstraints:
         subtrees = body.explicit(number, "Name Constraints")
         if subtrees is None:
             return ()
-        bases = []
+        bases: list[GeneralName] = []
         while not subtrees.at_end:
+            _require_room(bases, subtrees)
             subtree = subtrees.sequence("Name Constraints")
             bases.append(GeneralName.read(subtree, constraint=True))
             subtree.finish()
@@ -313,9 +315,9 @@ def decode_extensions(reader: Reader) -> tuple[Extension, ...]:
     body = reader.sequence("extensions")
     extensions = [Extension.read(body)]
     while not body.at_end:
+        if len(extensions) == _MAX_EXTENSIONS:
+            raise MalformedData(f"more than {_MAX_EXTENSIONS} extensions")
         extensions.append(Extension.read(body))
-    if len(extensions) > _MAX_EXTENSIONS:
-        raise MalformedData(f"more than {_MAX_EXTENSIONS} extensions")
     seen = {extension.oid for extension in extensions}
     if len(seen) < len(extensions):
         raise MalformedData("an extension stands twice")
@@ -325,3 +327,16 @@ def decode_extensions(reader: Reader) -> tuple[Extension, ...]:
 def encode_extensions(extensions: tuple[Extension, ...]) -> bytes:
     """Encode Extensions."""
     return der.sequence(*(extension.encode() for extension in extensions))
+
+
+def _read_names(reader: Reader) -> list[GeneralName]:
+    names: list[GeneralName] = []
+    while not reader.at_end:
+        _require_room(names, reader)
+        names.append(GeneralName.read(reader))
+    return names
+
+
+def _require_room(names: list[GeneralName], reader: Reader) -> None:
+    if len(names) == _MAX_NAMES:
+        raise MalformedData(f"{reader.where}: more than {_MAX_NAMES} names")

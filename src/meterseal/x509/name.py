@@ -124,16 +124,18 @@ class Name:
         """Read a Name that stands next in a reader."""
         body = reader.sequence(where)
         rdns: list[tuple[Attribute, ...]] = []
+        count = 0
         while not body.at_end:
             members = body.set(where)
             attributes = []
             while not members.at_end:
+                count += 1
+                if count > _MAX_ATTRIBUTES:
+                    raise MalformedData(f"{where}: more than {_MAX_ATTRIBUTES} attributes")
                 attributes.append(Attribute.decode(members))
             if not attributes:
                 raise MalformedData(f"{where}: a relative distinguished name is empty")
             rdns.append(tuple(attributes))
-        if sum(map(len, rdns)) > _MAX_ATTRIBUTES:
-            raise MalformedData(f"{where}: more than {_MAX_ATTRIBUTES} attributes")
         return cls(tuple(rdns))
 
     @classmethod

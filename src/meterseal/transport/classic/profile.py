@@ -17,7 +17,7 @@ from meterseal.transport.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from meterseal.crypto.provider import Signer
     from meterseal.transport.algorithms import Signature
@@ -55,7 +55,7 @@ def request_certificate(
     return CertificateRequest(bytes((ECDSA_SIGN,)), schemes, authorities)
 
 
-def require_scheme(schemes: tuple[int, ...], ours: Signature) -> int:
+def require_scheme(schemes: Collection[int], ours: Signature) -> int:
     """Return the scheme that we sign with, if the peer accepts it."""
     if ours.code not in schemes:
         raise Incompatible(f"the peer does not accept {ours}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from meterseal.errors import DecodeError
 from meterseal.transport.codepoints import HandshakeType
 from meterseal.transport.wire import Cursor, uint16s, vector8, vector16, vector24
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _MAX_CERTIFICATES: Final = 16
 _MAX_AUTHORITIES: Final = 1024
@@ -49,7 +52,7 @@ class CertificateRequest:
 
     TYPE: ClassVar[int] = HandshakeType.CERTIFICATE_REQUEST
     certificate_types: bytes
-    supported_signature_algorithms: tuple[int, ...]
+    supported_signature_algorithms: Collection[int]
     certificate_authorities: tuple[bytes, ...] = ()
 
     @classmethod

@@ -10,6 +10,8 @@ from meterseal.transport.extensions import Extensions, decode_extensions, encode
 from meterseal.transport.wire import uint16s, vector8
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from meterseal.transport.wire import Cursor
 
 
@@ -46,7 +48,7 @@ class ClientHello:
     client_version: int
     random: bytes
     session_id: bytes
-    cipher_suites: tuple[int, ...]
+    cipher_suites: Collection[int]
     compression_methods: bytes = b"\0"
     extensions: Extensions = field(default_factory=dict)
 

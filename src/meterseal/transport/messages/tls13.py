@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MAX_CERTIFICATES: Final = 16
+_MAX_ENTRY_EXTENSIONS: Final = 8
 _VERIFY_DATA_LENGTH: Final = 32
 
 
@@ -95,7 +96,9 @@ class Tls13Certificate:
             if len(certificate_list) == _MAX_CERTIFICATES:
                 raise DecodeError(f"more than {_MAX_CERTIFICATES} certificates")
             certificate_list.append(
-                CertificateEntry(entries.vector24(least=1), decode_block(entries))
+                CertificateEntry(
+                    entries.vector24(least=1), decode_block(entries, _MAX_ENTRY_EXTENSIONS)
+                )
             )
         return cls(context, tuple(certificate_list))
 

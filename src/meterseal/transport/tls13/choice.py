@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.messages import ClientHello
     from meterseal.transport.suites import CipherSuite
+    from meterseal.transport.wire import Uint16s
 
 _SSL3: Final = 0x0300
 _MAY_CHANGE: Final = frozenset(
@@ -133,7 +134,7 @@ def _choose_group(extensions: Extensions, config: ServerConfig) -> tuple[int, by
     raise Incompatible(f"no group in common: the client does not offer {expected}")
 
 
-def _groups_and_shares(extensions: Extensions) -> tuple[tuple[int, ...], dict[int, bytes]]:
+def _groups_and_shares(extensions: Extensions) -> tuple[Uint16s, dict[int, bytes]]:
     body = extensions.get(ExtensionType.SUPPORTED_GROUPS)
     shared = extensions.get(ExtensionType.KEY_SHARE)
     if body is None or shared is None:
