@@ -7,7 +7,7 @@ then, at every step, every other message must be refused with unexpected_message
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from support.identities import world
 from support.wire import Link, client_config, link, provider, server_config
 
 CLIENT_HELLO, SERVER_HELLO, TICKET, CERTIFICATE = 1, 2, 4, 11
-KEY_EXCHANGE, REQUEST, DONE, VERIFY, CLIENT_KEYS, FINISHED = 12, 13, 14, 15, 16, 20
+KEY_EXCHANGE, REQUEST, DONE, VERIFY, CLIENT_KEYS, FINISHED, STATUS = 12, 13, 14, 15, 16, 20, 22
 HELLO_REQUEST = 0
 CCS = "ChangeCipherSpec"
 EVERY_TYPE = [*range(26), 67, 254]
@@ -80,6 +80,13 @@ CONVERSATIONS = [
         [CLIENT_HELLO, CERTIFICATE, CLIENT_KEYS, CCS, FINISHED],
         ASKING,
         server={**MUTUAL, "client_authentication": ClientAuthentication.OPTIONAL},
+    ),
+    Conversation(
+        "TLS 1.2, status",
+        SHORT,
+        [SERVER_HELLO, CERTIFICATE, STATUS, KEY_EXCHANGE, DONE, CCS, FINISHED],
+        client={"request_ocsp": True},
+        server={"credential": replace(world().server, ocsp_response=b"response")},
     ),
     Conversation(
         "TLS 1.2, resumed",
@@ -167,6 +174,8 @@ def legal_types(talk: Conversation, sender: str, step: int) -> set[int | str]:
     if sender == "server":
         if table[step] in (REQUEST, DONE) and KEY_EXCHANGE in table[:step]:
             allowed |= {DONE} if REQUEST in table[:step] else {REQUEST, DONE}
+        if table[step] == STATUS:  # RFC 6066, 8: announced, it may still be left out
+            allowed.add(KEY_EXCHANGE)
         allowed.add(HELLO_REQUEST)  # ignored by a client that is shaking hands
     return allowed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ from support.wire import SERVER_NAME, client_config, server_config
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNAUTHORIZED = bytes.fromhex("30030a0106")  # an OCSPResponse without a certificate's status
 THEIR_NAMES = {
     NamedGroup.CURVE_SM2: "curveSM2",
     NamedGroup.CURVE_SM2_MLKEM768: "curveSM2MLKEM768",
@@ -122,6 +124,28 @@ def test_application_protocols_and_names_arrive(tmp_path: Path) -> None:
     assert client.connection.get_alpn_proto_negotiated() == b"mqtt"
     assert server.established is not None
     assert server.established.server_name == SERVER_NAME
+
+
+def test_an_ocsp_response_travels_both_ways(tmp_path: Path) -> None:
+    def staple(context: SSL.Context) -> None:
+        context.set_ocsp_server_callback(lambda _connection, _data: UNAUTHORIZED)
+
+    def listen(context: SSL.Context) -> None:
+        context.set_ocsp_client_callback(lambda _, response, __: not heard.append(response))
+
+    theirs = their_server(tmp_path, prepare=staple)
+    ours = our_client(request_ocsp=True)
+    shake(ours, theirs)
+    assert ours.established is not None
+    assert ours.established.ocsp_response == UNAUTHORIZED
+    talk(ours, theirs)
+    heard: list[bytes] = []
+    credential = replace(world().server, ocsp_response=UNAUTHORIZED)
+    server, client = our_server(credential=credential), their_client(tmp_path, prepare=listen)
+    client.connection.request_ocsp()
+    shake(server, client)
+    assert heard == [UNAUTHORIZED]
+    talk(server, client)
 
 
 def test_our_client_resumes_with_their_ticket(tmp_path: Path) -> None:

@@ -259,6 +259,7 @@ def _examples() -> list[Any]:
         m.HelloRequest(),
         m.Certificate((certificate, certificate)),
         m.CertificateRequest(b"\x40", (0x0707, 0x0708), (b"name",)),
+        m.CertificateStatus(b"response"),
         m.CertificateVerify(0x0708, signature),
         m.ServerKeyExchange(41, point, 0x0708, signature),
         m.ServerHelloDone(),
@@ -296,6 +297,7 @@ def _extensions() -> dict[str, Decoder]:
     psks = ext13.OfferedPsks(((b"ticket", 7), (b"other", 8)), (bytes(32), bytes(32)))
     functions: dict[str, tuple[Callable[[bytes], object], bytes]] = {
         "server_name": (ext.decode_server_name, ext.encode_server_name("station.example")),
+        "status_request": (ext.decode_status_request, ext.encode_status_request()),
         "protocols": (ext.decode_protocols, ext.encode_protocols(["h2", "mqtt"])),
         "groups": (ext.decode_uint16_list, ext.encode_uint16_list((41, 0x11EE))),
         "versions": (ext.decode_supported_versions, ext.encode_supported_versions((0x0304,))),

@@ -10,6 +10,7 @@ from meterseal.x509 import dump_private_key
 from support.identities import world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from meterseal.transport import Connection, Credential
@@ -37,8 +38,11 @@ class OpenSsl4:
         protocols: tuple[bytes, ...] = (),
         session: SSL.Session | None = None,
         context: SSL.Context | None = None,
+        prepare: Callable[[SSL.Context], None] | None = None,
     ) -> None:
         self.context = context or _context(folder, is_server, suite, asks, credential, protocols)
+        if prepare is not None:
+            prepare(self.context)  # after its first connection it takes no change
         self.connection = SSL.Connection(self.context, None)
         if is_server:
             self.connection.set_accept_state()

@@ -104,8 +104,10 @@ class SecureContext(ssl.SSLContext):
     with `CERT_NONE` it refuses to connect (a server's own certificate can be trusted by
     `load_verify_locations` instead). `compatibility` says how to deal with stacks that read TLCP in
     their own way, `common_name_fallback` whether a certificate without alternative names speaks for
-    its common name. Settings of OpenSSL (`options`, `minimum_version`, `set_ecdh_curve`, ...) can
-    be made and change nothing.
+    its common name. A server hands `ocsp_response` (DER) to clients of TLS that ask for it; a
+    client asks with `request_ocsp` and finds it in `ocsp_response()` of the session, unjudged.
+    Settings of OpenSSL (`options`, `minimum_version`, `set_ecdh_curve`, ...) can be made and change
+    nothing.
     """
 
     sslsocket_class = WrappedSocket  # type: ignore[assignment]
@@ -113,6 +115,8 @@ class SecureContext(ssl.SSLContext):
 
     compatibility: Compatibility
     common_name_fallback: bool
+    ocsp_response: bytes | None
+    request_ocsp: bool
 
     def __new__(
         cls, protocol: int = ssl.PROTOCOL_TLS_CLIENT, *, sm_protocol: Protocol = "auto"
@@ -133,6 +137,8 @@ class SecureContext(ssl.SSLContext):
         self.sm_protocol: Protocol = sm_protocol
         self.compatibility = Compatibility()
         self.common_name_fallback = False
+        self.ocsp_response = None
+        self.request_ocsp = False
         self._suites = _suites_of(sm_protocol)
         self._anchors: dict[Certificate, None] = {}
         self._trust = TrustStore([])
@@ -333,6 +339,7 @@ class SecureContext(ssl.SSLContext):
             application_protocols=self._protocols,
             check_name=self.check_hostname,
             common_name_fallback=self.common_name_fallback,
+            request_ocsp=self.request_ocsp,
             compatibility=self.compatibility,
             provider=self._provider,
             key_log=self._key_log(),
@@ -344,7 +351,7 @@ class SecureContext(ssl.SSLContext):
         if credential is None:
             raise ssl_error("NO_CERTIFICATE_SET", "a server needs a certificate: load_cert_chain")
         return ServerConfig(
-            credential=credential,
+            credential=replace(credential, ocsp_response=self.ocsp_response),
             suites=self._suites,
             trust=self._trust,
             client_authentication=_CLIENT_MODES[self.verify_mode],

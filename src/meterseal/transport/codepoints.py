@@ -34,7 +34,7 @@ APPLICATION_DATA: Final = 23
 
 
 class HandshakeType(IntEnum):
-    """What a handshake message is (RFC 5246, 7.4; RFC 5077, 3.3; RFC 8446, 4)."""
+    """What a handshake message is (RFC 5246, 7.4; RFC 5077, 3.3; RFC 6066, 8; RFC 8446, 4)."""
 
     HELLO_REQUEST = 0
     CLIENT_HELLO = 1
@@ -48,6 +48,7 @@ class HandshakeType(IntEnum):
     CERTIFICATE_VERIFY = 15
     CLIENT_KEY_EXCHANGE = 16
     FINISHED = 20
+    CERTIFICATE_STATUS = 22
     KEY_UPDATE = 24
     MESSAGE_HASH = 254
 
@@ -56,6 +57,7 @@ class ExtensionType(IntEnum):
     """Hello extensions that we read or write."""
 
     SERVER_NAME = 0
+    STATUS_REQUEST = 5
     SUPPORTED_GROUPS = 10
     EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
@@ -117,6 +119,7 @@ NULL_COMPRESSION: Final = 0
 RSA_SIGN: Final = 1
 ECDSA_SIGN: Final = 64  # RFC 8422, 5.5
 
+STATUS_OCSP: Final = 1  # RFC 6066, 8
 PSK_DHE_KE: Final = 1  # RFC 8446, 4.2.9
 
 LEVEL_WARNING: Final = 1

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 GROUPS: Final = (int(NamedGroup.CURVE_SM2_MLKEM768), int(NamedGroup.CURVE_SM2))
+_MAX_STATUS: Final = 8 * 1024  # room for it in the message that shows certificates
 TLS13_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS13)
 TLS12_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS12)
 TLCP_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLCP)
@@ -58,17 +59,22 @@ class Credential:
     """A certificate chain, own certificate first, and the key that belongs to it.
 
     `encryption` is the other half of a TLCP pair, `scheme` the kind of signature that the key
-    makes. Raises `InvalidKey` if the key is not the certificate's.
+    makes. `ocsp_response` (DER, RFC 6960) is what a responder says about the certificate: a server
+    hands it to clients of TLS that ask for it. Raises `InvalidKey` if the key is not the
+    certificate's.
     """
 
     chain: tuple[Certificate, ...]
     key: Signer
     encryption: EncryptionCredential | None = None
     scheme: SignatureScheme = SM2_SCHEME
+    ocsp_response: bytes | None = None
 
     def __post_init__(self) -> None:
         if not self.chain:
             raise UsageError("a credential needs at least one certificate")
+        if self.ocsp_response is not None and not 0 < len(self.ocsp_response) <= _MAX_STATUS:
+            raise UsageError(f"an OCSP response of {len(self.ocsp_response)} bytes")
         _require_pair(self.chain[0], self.key.public_key(), self.scheme)
 
     @classmethod
@@ -153,6 +159,8 @@ class ClientConfig:
     alternative name at all, as the certificates of the published design do. `time_in_random` puts
     the UTC seconds into the first four bytes of the random, as that design does.
     `crls` are the revocation lists to look at, as `revocation` says, on resumption too.
+    `request_ocsp` asks a server of TLS for the OCSP response about its certificate; whether there
+    is one and what it says is not judged, `HandshakeCompleted` hands it out.
     `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
     `observer` sees every handshake message and alert in the clear (`trace.Trace`).
 
@@ -169,6 +177,7 @@ class ClientConfig:
     common_name_fallback: bool = False
     crls: Sequence[CertificateRevocationList] = ()
     revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE
+    request_ocsp: bool = False
     offer_tickets: bool = True
     offer_extended_master_secret: bool = True
     require_extended_master_secret: bool = False

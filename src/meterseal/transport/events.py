@@ -20,6 +20,8 @@ class HandshakeCompleted:
     `peer_encryption` is that of a TLCP peer's encryption certificate.
     `session` can be offered on the next connection, or is `None` if it cannot be resumed; under
     TLS 1.3 it comes later, as `SessionReceived`. `group` is the one of a TLS 1.3 key share.
+    `ocsp_response` is what the server handed over with its certificate in a full handshake: opaque,
+    in DER, and not looked at.
     """
 
     suite: CipherSuite
@@ -31,6 +33,7 @@ class HandshakeCompleted:
     session: Session | None
     application_protocol: str | None = None
     group: int | None = None
+    ocsp_response: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

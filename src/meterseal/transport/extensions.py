@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import DecodeError, IllegalParameter
+from meterseal.transport.codepoints import STATUS_OCSP
 from meterseal.transport.wire import Cursor, Uint16s, uint16s, vector8, vector16
 
 if TYPE_CHECKING:
@@ -79,6 +80,24 @@ def _host_name(name: bytes) -> str:
     if not name.isascii() or not name.decode("ascii").isprintable() or b" " in name:
         raise IllegalParameter("server_name is not a host name in ASCII")
     return name.decode("ascii")
+
+
+def encode_status_request() -> bytes:
+    """status_request for OCSP, from any responder, without extensions (RFC 6066, 8)."""
+    return bytes((STATUS_OCSP,)) + vector16(b"") + vector16(b"")
+
+
+def decode_status_request(body: bytes) -> bool:
+    """Whether a ClientHello asks for OCSP; other kinds of status are nobody's (RFC 6066, 8)."""
+    cursor = Cursor(body)
+    if cursor.uint8() != STATUS_OCSP:
+        return False
+    responders = Cursor(cursor.vector16())
+    while responders.more():
+        responders.vector16(least=1)
+    cursor.vector16()
+    cursor.finish()
+    return True
 
 
 def encode_protocols(protocols: Sequence[str]) -> bytes:

@@ -10,8 +10,10 @@ from meterseal.transport.codepoints import ExtensionType
 from meterseal.transport.extensions import (
     decode_protocols,
     decode_server_name,
+    decode_status_request,
     encode_protocols,
     encode_server_name,
+    encode_status_request,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +47,14 @@ def may_offer(session: Session, config: ClientConfig, server_name: str | None) -
 
 
 def naming_extensions(config: ClientConfig, server_name: str | None) -> Extensions:
-    """The client's server_name and application protocols; an address is no name (RFC 6066, 3)."""
+    """What a client says of names, and asks about them; an address is no name (RFC 6066, 3)."""
     extensions: Extensions = {}
     if server_name is not None and not _is_address(server_name):
         extensions[ExtensionType.SERVER_NAME] = encode_server_name(server_name)
     if config.application_protocols:
         extensions[_ALPN] = encode_protocols(config.application_protocols)
+    if config.request_ocsp:
+        extensions[ExtensionType.STATUS_REQUEST] = encode_status_request()
     return extensions
 
 
@@ -66,6 +70,13 @@ def requested_server_name(hello: ClientHello) -> str | None:
     """Return the host name the client asks for, if any."""
     body = hello.extensions.get(ExtensionType.SERVER_NAME)
     return None if body is None else decode_server_name(body)
+
+
+def status_to_send(hello: ClientHello, config: ServerConfig) -> bytes | None:
+    """Return the OCSP response about our certificate, if there is one and the client asks."""
+    body = hello.extensions.get(ExtensionType.STATUS_REQUEST)
+    asked = body is not None and decode_status_request(body)
+    return config.credential.ocsp_response if asked else None
 
 
 def choose_protocol(hello: ClientHello, config: ServerConfig) -> str | None:

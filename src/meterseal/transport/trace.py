@@ -37,7 +37,9 @@ from meterseal.transport.extensions import (
 from meterseal.transport.extensions_tls13 import decode_key_shares
 from meterseal.transport.messages import (
     Certificate,
+    CertificateEntry,
     CertificateRequest,
+    CertificateStatus,
     CertificateVerify,
     ClientHello,
     EncryptedExtensions,
@@ -55,7 +57,7 @@ from meterseal.transport.wire import Cursor
 from meterseal.x509 import Certificate as X509Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from enum import IntEnum
 
     from meterseal.transport.extensions import Extensions
@@ -115,7 +117,7 @@ class Trace:
             self._version = hello.version
             yield from _server_hello(hello, self._version)
         elif number == HandshakeType.CERTIFICATE:
-            yield from _certificates(_chain(raw, self._version))
+            yield from _certificates(_entries(raw, self._version))
         elif number == HandshakeType.ENCRYPTED_EXTENSIONS:
             yield from _extensions(_decode(EncryptedExtensions, raw).extensions)
         elif number == HandshakeType.KEY_UPDATE:
@@ -159,6 +161,8 @@ def _tls12_details(number: int, raw: bytes) -> Iterator[str]:
         yield f"{len(request.certificate_authorities)} certificate authorities"
     elif number == HandshakeType.CERTIFICATE_VERIFY:
         yield "signed with " + _name(SignatureScheme, _decode(CertificateVerify, raw).algorithm)
+    elif number == HandshakeType.CERTIFICATE_STATUS:
+        yield f"OCSP response of {len(_decode(CertificateStatus, raw).ocsp_response)} bytes"
     elif number == HandshakeType.NEW_SESSION_TICKET:
         ticket = _decode(NewSessionTicket, raw)
         yield f"ticket of {len(ticket.ticket)} bytes for {ticket.ticket_lifetime_hint} s"
@@ -183,20 +187,18 @@ def _tls13_details(number: int, raw: bytes) -> Iterator[str]:
 _DETAILS: Final = {TLCP: _tlcp_details, TLS12: _tls12_details, TLS13: _tls13_details}
 
 
-def _chain(raw: bytes, version: int) -> Iterable[bytes]:
+def _entries(raw: bytes, version: int) -> Sequence[CertificateEntry]:
     if version == TLS13:
-        entries = _decode(Tls13Certificate, raw).certificate_list
-        return [entry.certificate for entry in entries]
-    return _decode(Certificate, raw).certificate_list
+        return _decode(Tls13Certificate, raw).certificate_list
+    return [CertificateEntry(encoding) for encoding in _decode(Certificate, raw).certificate_list]
 
 
-def _certificates(chain: Iterable[bytes]) -> Iterator[str]:
-    empty = True
-    for encoding in chain:
-        empty = False
-        certificate = X509Certificate.decode(encoding)
+def _certificates(entries: Sequence[CertificateEntry]) -> Iterator[str]:
+    for entry in entries:
+        certificate = X509Certificate.decode(entry.certificate)
         yield f"subject {certificate.subject}, issuer {certificate.issuer}"
-    if empty:
+        yield from _extensions(entry.extensions)
+    if not entries:
         yield "none"
 
 

@@ -62,6 +62,22 @@ def test_a_suite_of_tlcp_makes_a_client_speak_it() -> None:
             assert wrapped.shared_ciphers() is None
 
 
+@pytest.mark.parametrize("protocol", ["tls13-sm", "tls12-sm", "tlcp"])
+def test_an_ocsp_response_is_handed_to_a_client_that_asks(protocol: str) -> None:
+    server, client = server_context(), client_context(protocol)
+    server.ocsp_response = b"\x30\x03\x0a\x01\x06"
+    for asked in (False, True):
+        client.request_ocsp = asked
+        with accepting(echo, server) as (address, _):
+            plain = socket.create_connection(address, timeout=10)
+            with client.wrap_socket(plain, server_hostname=HOST) as wrapped:
+                expected = server.ocsp_response if asked and protocol != "tlcp" else None
+                assert wrapped.ocsp_response() == expected
+    wrapped = client.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=HOST)
+    with pytest.raises(ValueError, match="handshake not done yet"):
+        wrapped.ocsp_response()
+
+
 def test_verification_and_names_are_paired_as_in_ssl() -> None:
     context = client_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -148,6 +148,14 @@ class Face:
         peer = self._require_established().peer
         return [certificate.encode() for certificate in peer.chain] if peer else []
 
+    def ocsp_response(self) -> bytes | None:
+        """Return the OCSP response (DER) that came with the server's certificate, if one did.
+
+        What it says is not judged, and a resumed session has none. Raises `ValueError` before the
+        handshake.
+        """
+        return self._require_established().ocsp_response
+
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         """Return what ties a login to this session, or None if there is nothing of that type.
 

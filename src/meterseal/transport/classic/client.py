@@ -4,6 +4,7 @@ Client                                              Server
 ClientHello                   -------->
                                                ServerHello
                                                Certificate
+                                       [CertificateStatus]
                                          ServerKeyExchange
                                        [CertificateRequest]
                               <--------    ServerHelloDone
@@ -28,6 +29,7 @@ from meterseal.transport.flow import receive, receive_either, sign_digest
 from meterseal.transport.messages import (
     Certificate,
     CertificateRequest,
+    CertificateStatus,
     CertificateVerify,
     Message,
     NewSessionTicket,
@@ -89,7 +91,7 @@ def _full(
     exchange = client_exchange(choice.suite, config)
     certificate = yield from receive(Certificate)
     peer = identity.verify_server(certificate.certificate_list, config, server_name, version)
-    key_exchange = yield from receive(exchange.server_message)
+    status, key_exchange = yield from _receive_status(choice, exchange.server_message)
     proven = exchange.check(key_exchange, peer, randoms)
     request = yield from _receive_request(PROFILES[version].certificate_request)
     if request is not None:
@@ -106,8 +108,24 @@ def _full(
     proof = yield from steps.receive_finished(driver, opener, master_secret, steps.SERVER_FINISHED)
     session = _new_session(config, choice, master_secret, peer, (server_name, session_id, ticket))
     steps.complete(
-        driver, proof, choice=choice, peer=peer, server_name=server_name, session=session
+        driver,
+        proof,
+        choice=choice,
+        peer=peer,
+        server_name=server_name,
+        session=session,
+        ocsp_response=status,
     )
+
+
+def _receive_status(choice: Choice, following: type[M]) -> Flow[tuple[bytes | None, M]]:
+    """Wait for what follows; a server that announced a status may send it first (RFC 6066, 8)."""
+    if not choice.expects_status:
+        return None, (yield from receive(following))
+    message = yield from receive_either(CertificateStatus, following)
+    if isinstance(message, CertificateStatus):
+        return message.ocsp_response, (yield from receive(following))
+    return None, message
 
 
 def _receive_request(kind: type[M]) -> Flow[M | None]:

@@ -68,6 +68,7 @@ class Choice:
     extended_master_secret: bool
     expects_ticket: bool
     is_resumed: bool
+    expects_status: bool = False
     application_protocol: str | None = None
 
 
@@ -149,6 +150,7 @@ def accept_server_hello(hello: ServerHello, offer: Offer, config: ClientConfig) 
         extended_master_secret=extended,
         expects_ticket=ExtensionType.SESSION_TICKET in hello.extensions,
         is_resumed=_check_resumption(hello, offer, extended=extended),
+        expects_status=ExtensionType.STATUS_REQUEST in hello.extensions,
         application_protocol=accept_protocol(hello.extensions, config),
     )
 
@@ -192,6 +194,7 @@ def _check_answered_extension(number: int, body: bytes) -> None:
 
 _EMPTY_ANSWERS: Final = (
     ExtensionType.SERVER_NAME,
+    ExtensionType.STATUS_REQUEST,
     ExtensionType.SESSION_TICKET,
     ExtensionType.EXTENDED_MASTER_SECRET,
 )
@@ -271,7 +274,7 @@ def _check_renegotiation_info(extensions: Extensions) -> None:
 
 
 def answer_extensions(
-    hello: ClientHello, *, with_ticket: bool, application_protocol: str | None
+    hello: ClientHello, *, with_ticket: bool, with_status: bool, application_protocol: str | None
 ) -> Extensions:
     """Return the extensions of the ServerHello: only answers, and none at all under TLCP."""
     extensions: Extensions = {}
@@ -282,6 +285,8 @@ def answer_extensions(
         extensions[ExtensionType.RENEGOTIATION_INFO] = encode_uint8_list(b"")
     if ExtensionType.EC_POINT_FORMATS in asked:
         extensions[ExtensionType.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
+    if with_status:
+        extensions[ExtensionType.STATUS_REQUEST] = b""
     if with_ticket:
         extensions[ExtensionType.SESSION_TICKET] = b""
     if ExtensionType.EXTENDED_MASTER_SECRET in asked:

@@ -32,9 +32,11 @@ from meterseal.transport.hello import (
     choose_protocol,
     fresh_random,
     requested_server_name,
+    status_to_send,
 )
 from meterseal.transport.messages import (
     Certificate,
+    CertificateStatus,
     CertificateVerify,
     ClientHello,
     NewSessionTicket,
@@ -94,12 +96,19 @@ def _send_server_hello(
     else:
         session_id = b""
     protocol = choose_protocol(hello, config)
+    is_tls = suite.version == TLS12
+    with_status = is_tls and session is None and status_to_send(hello, config) is not None
     answer = ServerHello(
         server_version=suite.version,
         random=_server_random(config, suite.version),
         session_id=session_id,
         cipher_suite=suite.code,
-        extensions=answer_extensions(hello, with_ticket=with_ticket, application_protocol=protocol),
+        extensions=answer_extensions(
+            hello,
+            with_ticket=with_ticket,
+            with_status=with_status,
+            application_protocol=protocol,
+        ),
     )
     driver.send(answer)
     choice = Choice(
@@ -107,6 +116,7 @@ def _send_server_hello(
         extended_master_secret=ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions,
         expects_ticket=with_ticket,
         is_resumed=session is not None,
+        expects_status=with_status,
         application_protocol=protocol,
     )
     randoms = Randoms(hello.random, answer.random)
@@ -130,6 +140,8 @@ def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]
     version = choice.suite.version
     exchange = server_exchange(choice.suite, config)
     driver.send(identity.show(config.credential, version))
+    if choice.expects_status and config.credential.ocsp_response is not None:
+        driver.send(CertificateStatus(config.credential.ocsp_response))
     driver.send((yield from exchange.announce(randoms)))
     if config.client_authentication is not ClientAuthentication.NONE:
         driver.send(request_certificate(version, config))

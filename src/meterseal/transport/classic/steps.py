@@ -98,6 +98,7 @@ def complete(  # noqa: PLR0913  (the sum of the handshake)
     peer: Peer | None,
     server_name: str | None,
     session: Session | None,
+    ocsp_response: bytes | None = None,
 ) -> None:
     """Tell the owner of the connection that the session is established."""
     driver.events.append(
@@ -110,5 +111,6 @@ def complete(  # noqa: PLR0913  (the sum of the handshake)
             extended_master_secret=choice.extended_master_secret,
             session=session,
             application_protocol=choice.application_protocol,
+            ocsp_response=ocsp_response,
         )
     )

@@ -5,6 +5,7 @@ from typing import ClassVar, Protocol, Self
 from meterseal.transport.messages.certificate import (
     Certificate,
     CertificateRequest,
+    CertificateStatus,
     CertificateVerify,
 )
 from meterseal.transport.messages.finished import ChangeCipherSpec, Finished, NewSessionTicket
@@ -44,6 +45,7 @@ __all__ = [
     "Certificate",
     "CertificateEntry",
     "CertificateRequest",
+    "CertificateStatus",
     "CertificateVerify",
     "ChangeCipherSpec",
     "ClientHello",

@@ -1,12 +1,12 @@
-"""Certificate, CertificateRequest and CertificateVerify (RFC 5246, 7.4.2, 7.4.4, 7.4.8)."""
+"""Certificate, its status, request and proof (RFC 5246, 7.4.2, 7.4.4, 7.4.8; RFC 6066, 8)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from meterseal.errors import DecodeError
-from meterseal.transport.codepoints import HandshakeType
+from meterseal.errors import DecodeError, IllegalParameter
+from meterseal.transport.codepoints import STATUS_OCSP, HandshakeType
 from meterseal.transport.wire import Cursor, uint16s, vector8, vector16, vector24
 
 if TYPE_CHECKING:
@@ -39,6 +39,33 @@ class Certificate:
     def encode(self) -> bytes:
         """Write the body of the message."""
         return vector24(b"".join(vector24(entry) for entry in self.certificate_list))
+
+
+# struct {
+#     CertificateStatusType status_type;
+#     opaque OCSPResponse<1..2^24-1>;
+# } CertificateStatus;
+@dataclass(slots=True)
+class CertificateStatus:
+    """What a responder says about the server's certificate, opaque to us (RFC 6066, 8).
+
+    A message of TLS 1.2; under TLS 1.3 an extension of the certificate (RFC 8446, 4.4.2.1).
+    """
+
+    TYPE: ClassVar[int] = HandshakeType.CERTIFICATE_STATUS
+    ocsp_response: bytes
+
+    @classmethod
+    def decode(cls, body: Cursor) -> Self:
+        """Read the only kind of status that we ask for."""
+        status_type = body.uint8()
+        if status_type != STATUS_OCSP:
+            raise IllegalParameter(f"a certificate status of type {status_type}, not asked for")
+        return cls(ocsp_response=body.vector24(least=1))
+
+    def encode(self) -> bytes:
+        """Write the body of the message."""
+        return bytes((STATUS_OCSP,)) + vector24(self.ocsp_response)
 
 
 # struct {

@@ -83,9 +83,11 @@ class Tls13Certificate:
     certificate_list: tuple[CertificateEntry, ...]
 
     @classmethod
-    def of(cls, chain: Iterable[bytes]) -> Self:
+    def of(cls, chain: Iterable[bytes], about_first: Extensions | None = None) -> Self:
         """Show a chain of certificates in DER, in answer to a handshake's empty context."""
-        return cls(b"", tuple(CertificateEntry(certificate) for certificate in chain))
+        first, *others = chain
+        entries = (CertificateEntry(certificate) for certificate in others)
+        return cls(b"", (CertificateEntry(first, about_first or {}), *entries))
 
     @classmethod
     def decode(cls, body: Cursor) -> Self:

@@ -33,6 +33,8 @@ from meterseal.transport.extensions import decode_uint16_list
 from meterseal.transport.flow import receive, receive_either
 from meterseal.transport.hello import accept_protocol
 from meterseal.transport.messages import (
+    CertificateEntry,
+    CertificateStatus,
     EncryptedExtensions,
     ServerHello,
     Tls13Certificate,
@@ -41,6 +43,7 @@ from meterseal.transport.messages import (
 from meterseal.transport.tls13 import steps
 from meterseal.transport.tls13.after import Continuation
 from meterseal.transport.tls13.offer import accept_server_hello, answer_retry, encode_hello
+from meterseal.transport.wire import Cursor
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import KeySchedule
@@ -65,7 +68,8 @@ class _Proof:
     """What the server's flight proved, and whether it asks the same of us."""
 
     proven: steps.PeerProven
-    request: Tls13CertificateRequest | None
+    request: Tls13CertificateRequest | None = None
+    ocsp_response: bytes | None = None
 
 
 def shake_hands(
@@ -109,6 +113,7 @@ def shake_hands(
         server_name=server_name,
         application_protocol=protocol,
         resumed=answer.is_resumed,
+        ocsp_response=proof.ocsp_response,
     )
     chain = proof.proven.peer.entries() if proof.proven.peer else ()
     return Continuation(answer.suite, server_name, chain, resumption)
@@ -160,18 +165,18 @@ def _receive_proof(
     if answer.is_resumed and offer.session is not None:
         entries = offer.session.peer_chain
         peer = identity.verify_server(entries, config, offer.session.server_name, TLS13)
-        return _Proof(steps.PeerProven(peer), None)
+        return _Proof(steps.PeerProven(peer))
     request: Tls13CertificateRequest | None = None
     following = yield from receive_either(Tls13CertificateRequest, Tls13Certificate)
     if isinstance(following, Tls13CertificateRequest):
         request = following
         _check_request(request)
         following = yield from receive(Tls13Certificate)
-    _check_certificate(following)
+    status = _check_certificate(following, offer)
     peer = identity.verify_server(following.chain(), config, server_name, TLS13)
     scheme = config.algorithms.signature_tls13
     proven = yield from steps.receive_certificate_verify(driver, peer, scheme, steps.SERVER_CONTEXT)
-    return _Proof(proven, request)
+    return _Proof(proven, request, status)
 
 
 def _check_request(request: Tls13CertificateRequest) -> None:
@@ -181,14 +186,28 @@ def _check_request(request: Tls13CertificateRequest) -> None:
         raise MissingExtension("the server does not say which signatures it takes")
 
 
-def _check_certificate(certificate: Tls13Certificate) -> None:
+def _check_certificate(certificate: Tls13Certificate, offer: Offer) -> bytes | None:
+    """Check the form; return the OCSP response about the first certificate, if there is one."""
     if certificate.context:
         raise IllegalParameter("the server's certificate has a context")
     if not certificate.certificate_list:
         raise DecodeError("the server showed no certificate")
-    for entry in certificate.certificate_list:
-        for number in entry.extensions:
+    statuses = [_read_status(entry, offer) for entry in certificate.certificate_list]
+    return statuses[0]
+
+
+def _read_status(entry: CertificateEntry, offer: Offer) -> bytes | None:
+    """Read what the server adds to one certificate: an OCSP response if we asked (4.4.2.1)."""
+    status: bytes | None = None
+    for number, body in entry.extensions.items():
+        if number not in offer.hello.extensions:
             raise UnsupportedExtension(f"extension {number} of a certificate was not offered")
+        if number != ExtensionType.STATUS_REQUEST:
+            raise IllegalParameter(f"extension {number} does not belong to a certificate")
+        cursor = Cursor(body)
+        status = CertificateStatus.decode(cursor).ocsp_response
+        cursor.finish()
+    return status
 
 
 def _send_proof(

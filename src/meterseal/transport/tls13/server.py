@@ -20,9 +20,10 @@ from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.extensions import encode_uint16_list
 from meterseal.transport.extensions_tls13 import encode_key_share, encode_uint16
 from meterseal.transport.flow import receive
-from meterseal.transport.hello import fresh_random, protocol_extension
+from meterseal.transport.hello import fresh_random, protocol_extension, status_to_send
 from meterseal.transport.messages import (
     RETRY_RANDOM,
+    CertificateStatus,
     ClientHello,
     EncryptedExtensions,
     ServerHello,
@@ -63,7 +64,7 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     schedule = _send_server_hello(driver, config, opening)
     driver.send(EncryptedExtensions(protocol_extension(choice.application_protocol)))
     if resumed is None:
-        yield from _send_proof(driver, config)
+        yield from _send_proof(driver, config, status_to_send(opening.hello, config))
     steps.send_finished(driver, schedule, of_client=False)
     server_finished = driver.transcript.digest()
     sealer, opener = schedule.application_protection(server_finished, is_client=False)
@@ -162,12 +163,16 @@ def _answer_share(config: ServerConfig, choice: Choice) -> tuple[bytes, bytes]:
 # --- who we are --------------------------------------------------------------------------
 
 
-def _send_proof(driver: Driver, config: ServerConfig) -> Flow[None]:
+def _send_proof(driver: Driver, config: ServerConfig, status: bytes | None) -> Flow[None]:
     """Show our certificate and prove its key; ask the same of the client first."""
     if config.client_authentication is not ClientAuthentication.NONE:
         driver.send(_certificate_request(config))
     credential, scheme = config.credential, config.algorithms.signature_tls13
-    driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
+    about: Extensions = {}
+    if status is not None:
+        about[ExtensionType.STATUS_REQUEST] = CertificateStatus(status).encode()
+    chain = (certificate.encode() for certificate in credential.chain)
+    driver.send(Tls13Certificate.of(chain, about))
     yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.SERVER_CONTEXT)
 
 

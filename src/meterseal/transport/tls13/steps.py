@@ -121,6 +121,7 @@ def complete(  # noqa: PLR0913  (the sum of the handshake)
     server_name: str | None,
     application_protocol: str | None,
     resumed: bool,
+    ocsp_response: bytes | None = None,
 ) -> None:
     """Tell the owner of the connection that the session is established."""
     peer = proofs[0].peer
@@ -135,6 +136,7 @@ def complete(  # noqa: PLR0913  (the sum of the handshake)
             session=None,
             application_protocol=application_protocol,
             group=group,
+            ocsp_response=ocsp_response,
         )
     )
     driver.establish()
