@@ -47,7 +47,7 @@ check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates not checked"; fi
 
-demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv PROTOCOL=tlcp
+demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv PROTOCOL=auto
 	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
 bench: setup  ## our speed beside that of others, in one run

@@ -249,6 +249,35 @@ def test_tlcp_speaks_from_the_command_line(pairs: Path) -> None:
         assert other.returncode == 1
 
 
+def test_a_server_speaks_every_protocol_on_one_port(pairs: Path) -> None:
+    trust = ("--ca", pairs / "root.pem")
+    with server(pairs, *own(pairs, "server"), "--protocol", "auto") as (port, _):
+        for protocol, suite in (
+            ("auto", "TLS_SM4_GCM_SM3"),
+            ("tls12-sm", "ECDHE-SM2-WITH-SMS4-GCM-SM3"),
+            ("tlcp", "ECC_SM4_GCM_SM3"),
+        ):
+            target = ("client", f"localhost:{port}", "--json", "--protocol", protocol)
+            done = meterseal(*target, *trust)
+            assert done.returncode == 0, done.stderr
+            assert f"connected with {suite}" in steps(done.stdout)
+
+
+def test_auto_goes_as_far_as_both_ends_can(folder: Path) -> None:
+    trust = ("--ca", folder / "server.pem")
+    for serving, asking, suite in (
+        ("tls12-sm", "auto", "ECDHE-SM2-WITH-SMS4-GCM-SM3"),
+        ("auto", "auto", "TLS_SM4_GCM_SM3"),
+        ("auto", "tlcp", None),  # the server has no pair
+    ):
+        with server(folder, "--protocol", serving) as (port, _):
+            target = ("client", f"localhost:{port}", "--json", "--protocol", asking)
+            done = meterseal(*target, *trust)
+        assert done.returncode == (0 if suite else 1)
+        assert suite is None or f"connected with {suite}" in steps(done.stdout)
+        assert suite is not None or "protocol_version" in done.stderr
+
+
 def test_the_encryption_certificate_may_stand_in_a_file_of_its_own(
     pairs: Path, tmp_path: Path
 ) -> None:
@@ -322,6 +351,13 @@ def test_the_demo_runs_over_tls_1_3(tmp_path: Path) -> None:
     shown = demo(tmp_path, "--protocol", "tls13-sm")
     assert shown.count("1440 rows arrived") == 2
     assert "connected with TLS_SM4_GCM_SM3" in shown
+
+
+def test_the_demo_runs_over_what_both_ends_can(tmp_path: Path) -> None:
+    shown = demo(tmp_path, "--protocol", "auto")
+    assert shown.count("1440 rows arrived") == 2
+    for part in ("connected with TLS_SM4_GCM_SM3", "ECC_SM4_CBC_SM3", "Key Encipherment"):
+        assert part in shown
 
 
 def test_the_demo_runs_over_tlcp_with_pairs(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def demo(
         "demo-out"
     ),
     protocol: Annotated[
-        Protocol, typer.Option("--protocol", help="TLS with SM suites, or TLCP with pairs.")
+        Protocol,
+        typer.Option("--protocol", help="TLS with SM suites, TLCP with pairs, or what both can."),
     ] = Protocol.TLS12_SM,
 ) -> None:
     """Make keys and certificates, run a server and a client, send meter data both ways."""
@@ -41,7 +42,8 @@ def demo(
     if not to_station.is_file():
         raise FileNotFoundError(errno.ENOENT, "no such file", str(to_station))
     to_meter = _load_curve(out / "station-forecast.csv", seed=2)
-    ends = _pairs(out) if protocol is Protocol.TLCP else _identities(out)
+    with_pairs = protocol in {Protocol.TLCP, Protocol.AUTO}
+    ends = _pairs(out) if with_pairs else _identities(out)
     ends = _Ends(*(("--protocol", protocol.value, *end) for end in ends))
     inbox = out / "received" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     _session(out, ends, inbox, to_station, to_meter)

@@ -23,18 +23,28 @@ if TYPE_CHECKING:
 
 
 class Protocol(StrEnum):
-    """The protocols that a session may speak."""
+    """The protocols that a session may speak; `auto` is what both ends can."""
 
+    AUTO = "auto"
     TLS12_SM = "tls12-sm"
     TLS13_SM = "tls13-sm"
     TLCP = "tlcp"
 
 
-def suites_of(protocol: Protocol) -> tuple[CipherSuite, ...]:
-    """The suites of a protocol, in our order."""
+def served_suites(protocol: Protocol, credential: Credential) -> tuple[CipherSuite, ...]:
+    """What a server speaks, in our order; `auto` is all that its certificates allow."""
+    from meterseal.transport import TLCP_SUITES
+
+    has_pair = protocol is Protocol.AUTO and credential.encryption is not None
+    return offered_suites(protocol) + (TLCP_SUITES if has_pair else ())
+
+
+def offered_suites(protocol: Protocol) -> tuple[CipherSuite, ...]:
+    """What a client offers, in our order; `auto` is TLS, since the hello of TLCP stands alone."""
     from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES
 
     return {
+        Protocol.AUTO: TLS13_SUITES + TLS12_SUITES,
         Protocol.TLS12_SM: TLS12_SUITES,
         Protocol.TLS13_SM: TLS13_SUITES,
         Protocol.TLCP: TLCP_SUITES,

@@ -37,7 +37,12 @@ EncKeyOption = Annotated[
     Path | None, typer.Option("--enc-key", help="Private key of the encryption certificate.")
 ]
 ProtocolOption = Annotated[
-    Protocol, typer.Option("--protocol", help="TLS with SM suites, or TLCP (GB/T 38636).")
+    Protocol,
+    typer.Option(
+        "--protocol",
+        help="TLS with SM suites, or TLCP (GB/T 38636). With auto a server speaks all that its "
+        "certificates allow, a client offers TLS 1.3 and TLS 1.2.",
+    ),
 ]
 CaOption = Annotated[Path | None, typer.Option("--ca", help="Trusted roots, PEM.")]
 SendOption = Annotated[Path | None, typer.Option("--send", help="A file to send.")]
@@ -75,13 +80,13 @@ def server(
     no_tickets: Annotated[bool, typer.Option("--no-tickets", help="Session ids only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve sessions of one protocol; Ctrl-C stops."""
+    """Serve sessions of one protocol or of all; Ctrl-C stops."""
     from meterseal.cli.inputs import (
         load_credential,
         load_crls,
         load_trust,
         revocation_policy,
-        suites_of,
+        served_suites,
     )
     from meterseal.crypto.provider import SmProvider
     from meterseal.net import listen
@@ -92,10 +97,11 @@ def server(
     if protocol is Protocol.TLCP and enc_key is None:
         raise typer.BadParameter("a TLCP server needs a pair: --enc-key, and its certificate")
     provider = SmProvider()
-    suites = suites_of(protocol)
+    credential = load_credential(cert, key, password_file, enc_cert, enc_key)
+    suites = served_suites(protocol, credential)
     asks = ClientAuthentication.OPTIONAL if ca else ClientAuthentication.NONE
     config = ServerConfig(
-        credential=load_credential(cert, key, password_file, enc_cert, enc_key),
+        credential=credential,
         suites=suites,
         trust=load_trust(ca),
         crls=load_crls(crl),
@@ -152,8 +158,8 @@ def client(
         load_credential,
         load_crls,
         load_trust,
+        offered_suites,
         revocation_policy,
-        suites_of,
     )
     from meterseal.net import PacketWriter, connect
     from meterseal.transport import ClientConfig
@@ -169,7 +175,7 @@ def client(
         trust=load_trust(ca),
         crls=load_crls(crl),
         revocation=revocation_policy(required=require_crl),
-        suites=suites_of(protocol),
+        suites=offered_suites(protocol),
         credential=own,
         common_name_fallback=allow_common_name,
         observer=Trace(_to_standard_error) if trace else None,
