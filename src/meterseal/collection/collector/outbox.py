@@ -1,0 +1,340 @@
+"""What was read and is not yet signed for by a station: an SQLite file that survives any crash.
+
+A statement gets its sequence number, its signature and its place in the file in one transaction,
+and only what is committed is ever sent. So a number that went out is never used for other bytes,
+and a number that a crash swallowed never went out. `synchronous=FULL`: a commit is on the disk.
+
+The file is the whole state of a collector. Its `epoch` is its birth: a collector that starts with
+an empty folder counts anew under a new epoch, and one restored from an old copy is caught by the
+station, which has seen its numbers with other bytes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from meterseal.collection.model import MeterAddress
+from meterseal.collection.receipts import Verdict
+from meterseal.collection.sealing import digest_of
+from meterseal.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from meterseal.collection.model import Statement
+    from meterseal.collection.receipts import Entry, Receipt
+
+__all__ = ["Depth", "MeterHealth", "Outbox", "Outgoing", "Refused", "Settled"]
+
+_VERSION: Final = 1
+_GREATEST: Final = 2**63 - 1
+_SCHEMA: Final = """
+CREATE TABLE life (epoch INTEGER NOT NULL) STRICT;
+CREATE TABLE sequences (meter INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+CREATE TABLE outgoing (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    sampled_at INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    UNIQUE (meter, epoch, sequence)
+) STRICT;
+CREATE TABLE refused (
+    id INTEGER PRIMARY KEY,
+    meter INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    sampled_at INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    refused_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE receipts (issued_at INTEGER NOT NULL, encoding BLOB NOT NULL) STRICT;
+CREATE INDEX receipts_by_time ON receipts (issued_at);
+CREATE TABLE meters (
+    meter INTEGER PRIMARY KEY,
+    polls INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    last_good INTEGER,
+    last_error TEXT
+) STRICT;
+"""
+
+
+class Outgoing(NamedTuple):
+    """A sealed statement that waits for its receipt; `id` rises in the order of arrival."""
+
+    id: int
+    meter: MeterAddress
+    sampled_at: int
+    sealed: bytes
+
+
+class Settled(NamedTuple):
+    """What a receipt changed: rows stored by the station, refused for good, and to be kept."""
+
+    stored: tuple[int, ...]
+    refused: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waits: statements, bytes, and when the oldest was sampled (UTC ms)."""
+
+    statements: int
+    size: int
+    oldest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A statement that the station refused for good; its bytes stay in the file."""
+
+    meter: MeterAddress
+    epoch: int
+    sequence: int
+    sampled_at: int
+    verdict: Verdict
+    refused_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterHealth:
+    """How polling one meter went since the file was made; times in UTC ms."""
+
+    meter: MeterAddress
+    polls: int
+    failures: int
+    last_good: int | None
+    last_error: str | None
+
+    @property
+    def success_rate(self) -> float:
+        """The share of polls that were answered, 0 to 1."""
+        return 1 - self.failures / self.polls if self.polls else 0.0
+
+
+class Outbox:
+    """One file, one writer; calls block, so an event loop makes them in a thread of their own.
+
+    `born_at` (seconds since 1970) becomes the epoch of a new file. Raises `UsageError` if the file
+    is of another version, `sqlite3.Error` if it cannot be written; what was not committed then is
+    not in it.
+    """
+
+    def __init__(self, path: Path, born_at: int) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        with self._transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute("INSERT INTO life VALUES (?)", (born_at,))
+                db.execute(f"PRAGMA user_version={_VERSION}")
+            elif version != _VERSION:
+                raise UsageError(f"{path} is an outbox of version {version}, not {_VERSION}")
+        self.epoch: int = self._db.execute("SELECT epoch FROM life").fetchone()[0]
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        self._db.close()
+
+    def add(
+        self,
+        meters: Sequence[MeterAddress],
+        seal: Callable[[Sequence[int]], Sequence[tuple[Statement, bytes]]],
+    ) -> int:
+        """Number, seal and keep one statement for each of `meters`; returns how many.
+
+        `seal` gets the sequence numbers, in the order of `meters`, and returns each statement with
+        its sealed form. If it raises, no number is used.
+        """
+        with self._transaction() as db:
+            numbers = [self._next(db, meter) for meter in meters]
+            rows = [_row(statement, sealed) for statement, sealed in seal(numbers)]
+            self._insert(db, rows)
+        return len(rows)
+
+    def keep(self, statements: Iterable[tuple[Statement, bytes]]) -> int:
+        """Keep statements that their meters sealed themselves; returns how many were new."""
+        with self._transaction() as db:
+            return self._insert(db, [_row(statement, sealed) for statement, sealed in statements])
+
+    def waiting(self, after: int, last: int | None, count: int, size: int) -> list[Outgoing]:
+        """Return what waits with ids above `after`, up to `last`: at most `count`, within `size`.
+
+        `size` is in bytes; one statement is returned even if it alone is larger.
+        """
+        query = (
+            "SELECT id, meter, sampled_at, sealed FROM outgoing"
+            " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        )
+        until = _GREATEST if last is None else last
+        return _within(self._db.execute(query, (after, until, count)), size)
+
+    def again(self, ids: Sequence[int], size: int) -> list[Outgoing]:
+        """Return those of `ids` that still wait, from the first on, within `size` bytes."""
+        places = ",".join("?" * len(ids))
+        query = f"SELECT id, meter, sampled_at, sealed FROM outgoing WHERE id IN ({places})"  # noqa: S608  (places only)
+        return _within(self._db.execute(query + " ORDER BY id", ids), size)
+
+    def last_id(self) -> int:
+        """Return the id of the newest statement that waits; 0 if none does."""
+        newest = self._db.execute("SELECT max(id) FROM outgoing").fetchone()[0]
+        return int(newest or 0)
+
+    def settle(self, receipt: Receipt, encoding: bytes) -> Settled:
+        """Let go of what the station stored or refused for good, and keep the receipt.
+
+        An entry counts only for exactly the bytes whose digest it names.
+        """
+        stored: list[int] = []
+        refused: list[int] = []
+        kept: list[int] = []
+        with self._transaction() as db:
+            for entry in receipt.entries:
+                number = self._find(db, entry)
+                if number is None:
+                    continue
+                if not entry.verdict.is_final:
+                    kept.append(number)
+                    continue
+                if entry.verdict is not Verdict.STORED:
+                    self._remember_refused(db, number, entry.verdict, receipt.issued_at)
+                    refused.append(number)
+                else:
+                    stored.append(number)
+                db.execute("DELETE FROM outgoing WHERE id = ?", (number,))
+            if stored or refused:
+                db.execute("INSERT INTO receipts VALUES (?, ?)", (receipt.issued_at, encoding))
+        return Settled(tuple(stored), tuple(refused), tuple(kept))
+
+    def forget_receipts(self, before: int) -> int:
+        """Drop receipts issued before this time (UTC ms); returns how many."""
+        with self._transaction() as db:
+            return db.execute("DELETE FROM receipts WHERE issued_at < ?", (before,)).rowcount
+
+    def receipts(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the receipts issued from `start` to before `end` (UTC ms)."""
+        query = "SELECT encoding FROM receipts WHERE issued_at >= ? AND issued_at < ?"
+        for (encoding,) in self._db.execute(query, (start, end)).fetchall():
+            yield encoding
+
+    def count_polls(self, polls: Iterable[tuple[MeterAddress, int, str | None]]) -> None:
+        """Count polls: meter, when it was asked (UTC ms), and what went wrong, if anything did."""
+        rows = [
+            (int(meter), int(error is not None), None if error else asked_at, error)
+            for meter, asked_at, error in polls
+        ]
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO meters VALUES (?, 1, ?, ?, ?) ON CONFLICT (meter) DO UPDATE SET"
+                " polls = polls + 1, failures = failures + excluded.failures,"
+                " last_good = coalesce(excluded.last_good, last_good),"
+                " last_error = excluded.last_error",
+                rows,
+            )
+
+    def depth(self) -> Depth:
+        """Say how much waits."""
+        query = "SELECT count(*), coalesce(sum(length(sealed)), 0), min(sampled_at) FROM outgoing"
+        return Depth(*self._db.execute(query).fetchone())
+
+    def health(self) -> list[MeterHealth]:
+        """Say how polling each meter went, by address."""
+        rows = self._db.execute("SELECT * FROM meters ORDER BY meter").fetchall()
+        return [MeterHealth(_address(meter), *rest) for meter, *rest in rows]
+
+    def refused(self, limit: int = 1000) -> list[Refused]:
+        """Return what the station refused for good, the newest first."""
+        query = (
+            "SELECT meter, epoch, sequence, sampled_at, verdict, refused_at FROM refused"
+            " ORDER BY id DESC LIMIT ?"
+        )
+        return [
+            Refused(_address(meter), epoch, sequence, sampled_at, Verdict(verdict), refused_at)
+            for meter, epoch, sequence, sampled_at, verdict, refused_at in self._db.execute(
+                query, (limit,)
+            )
+        ]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.rollback()
+            raise
+        try:
+            self._db.commit()
+        except BaseException:
+            self._db.rollback()
+            raise
+
+    @staticmethod
+    def _next(db: sqlite3.Connection, meter: MeterAddress) -> int:
+        query = (
+            "INSERT INTO sequences VALUES (?, 1)"
+            " ON CONFLICT (meter) DO UPDATE SET last = last + 1 RETURNING last"
+        )
+        return int(db.execute(query, (int(meter),)).fetchone()[0])
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> int:
+        before = db.total_changes
+        db.executemany(
+            "INSERT INTO outgoing (meter, epoch, sequence, sampled_at, digest, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (meter, epoch, sequence) DO NOTHING",
+            rows,
+        )
+        return db.total_changes - before
+
+    @staticmethod
+    def _find(db: sqlite3.Connection, entry: Entry) -> int | None:
+        query = (
+            "SELECT id FROM outgoing WHERE meter = ? AND epoch = ? AND sequence = ? AND digest = ?"
+        )
+        key = (int(entry.meter), entry.epoch, entry.sequence, entry.digest)
+        row = db.execute(query, key).fetchone()
+        return None if row is None else int(row[0])
+
+    @staticmethod
+    def _remember_refused(
+        db: sqlite3.Connection, number: int, verdict: Verdict, refused_at: int
+    ) -> None:
+        db.execute(
+            "INSERT INTO refused (meter, epoch, sequence, sampled_at, verdict, refused_at, sealed)"
+            " SELECT meter, epoch, sequence, sampled_at, ?, ?, sealed FROM outgoing WHERE id = ?",
+            (int(verdict), refused_at, number),
+        )
+
+
+def _within(rows: sqlite3.Cursor, size: int) -> list[Outgoing]:
+    found: list[Outgoing] = []
+    with closing(rows):
+        for number, meter, sampled_at, sealed in rows:
+            size -= len(sealed)
+            if size < 0 and found:
+                break
+            found.append(Outgoing(number, _address(meter), sampled_at, sealed))
+    return found
+
+
+def _row(statement: Statement, sealed: bytes) -> tuple[object, ...]:
+    key = (int(statement.meter), statement.epoch, statement.sequence)
+    return (*key, statement.sampled_at, digest_of(sealed), sealed)
+
+
+def _address(number: int) -> MeterAddress:
+    return MeterAddress(f"{number:012}")
