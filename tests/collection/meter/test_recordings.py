@@ -119,4 +119,6 @@ def test_a_household_day_comes_to_the_energy_in_its_file() -> None:
         now = begin + minute * 60_000
         power = Power.of(source.measure(now), source.ratings.starting_current)
         registers = registers.advanced(power, now, 60_000, billing)
-    assert sum(registers.energy.forward) / billing.constant == pytest.approx(expected, abs=1.01 / 6400)
+    assert sum(registers.energy.forward) / billing.constant == pytest.approx(
+        expected, abs=1.01 / 6400
+    )

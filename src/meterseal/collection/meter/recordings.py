@@ -149,7 +149,7 @@ def load_power_csv(path: Path, *, light: bool = False) -> PointSource:
                 continue
             try:
                 moment, row = read(fields)
-            except (ValueError, IndexError) as error:
+            except (ValueError, IndexError, TypeError) as error:
                 raise MalformedData(f"{path.name}, line {number}: {error}") from error
             rows.append(row)
             times.append(moment)
