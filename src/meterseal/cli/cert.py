@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -23,6 +23,7 @@ from meterseal.cli.options import (
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
+    from meterseal.crypto.sm2 import PrivateKey
     from meterseal.x509 import Certificate, CertificateRequest, GeneralName
 
 __all__ = ["app"]
@@ -30,6 +31,14 @@ __all__ = ["app"]
 _FIVE_YEARS = 1826
 
 app = typer.Typer(help="Issue, show and verify certificates.", no_args_is_help=True)
+
+
+class _Terms(TypedDict):
+    ca_certificate: Certificate
+    ca_key: PrivateKey
+    not_before: datetime
+    days: int
+    alt_names: list[GeneralName] | None
 
 
 class Profile(StrEnum):
@@ -118,7 +127,15 @@ def issue(
     ca: Annotated[Path, typer.Option("--ca", help="Certificate of the CA.")],
     ca_key: Annotated[Path, typer.Option("--ca-key", help="Private key of the CA.")],
     out: Out,
-    profile: Annotated[Profile, typer.Option("--profile")] = Profile.SERVER,
+    pair: Annotated[
+        Path | None,
+        typer.Option(
+            "--pair",
+            metavar="REQUEST2",
+            help="Issue a TLCP pair: REQUEST is for the signing key, this for the encryption key.",
+        ),
+    ] = None,
+    profile: Annotated[Profile | None, typer.Option("--profile", help="Else server.")] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", help="Instead of the subject asked for.")
     ] = None,
@@ -131,21 +148,31 @@ def issue(
     password_file: PasswordFile = None,
     force: Force = False,
 ) -> None:
-    """Issue a certificate for a request. Names given here replace those asked for."""
-    from meterseal.x509 import Name, issue_certificate, load_request
+    """Issue a certificate for a request, or a pair for two. Names given here replace theirs."""
+    from meterseal import x509
 
-    certificate = issue_certificate(
-        load_request(read_file(request)),
-        None if subject is None else Name.parse(subject),
-        ca_certificate=load_one(ca),
-        ca_key=load_key(ca_key, password_file),
-        not_before=moment(not_before),
-        profile=profile.value,
-        days=days,
-        alt_names=_alt_names(san) or None,
-        path_length=path_length,
-    )
-    write_file(out, certificate.to_pem().encode(), private=False, force=force)
+    if pair is not None and (profile is not None or path_length is not None):
+        raise typer.BadParameter("a pair has its profiles, and no path length: only --pair")
+    owner = None if subject is None else x509.Name.parse(subject)
+    terms: _Terms = {
+        "ca_certificate": load_one(ca),
+        "ca_key": load_key(ca_key, password_file),
+        "not_before": moment(not_before),
+        "days": days,
+        "alt_names": _alt_names(san) or None,
+    }
+    holder = x509.load_request(read_file(request))
+    if pair is None:
+        kind = profile or Profile.SERVER
+        issued = [
+            x509.issue_certificate(
+                holder, owner, profile=kind.value, path_length=path_length, **terms
+            )
+        ]
+    else:
+        both = x509.issue_pair(holder, x509.load_request(read_file(pair)), owner, **terms)
+        issued = [both.signing, both.encryption]
+    write_file(out, x509.dump_certificates(issued), private=False, force=force)
 
 
 @app.command()

@@ -12,14 +12,8 @@ from meterseal.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meterseal.crypto.sm2 import PublicKey
     from meterseal.transport import CipherSuite, Credential
-    from meterseal.x509 import (
-        Certificate,
-        CertificateRevocationList,
-        RevocationPolicy,
-        TrustStore,
-    )
+    from meterseal.x509 import CertificateRevocationList, RevocationPolicy, TrustStore
 
 
 class Protocol(StrEnum):
@@ -64,7 +58,7 @@ def load_credential(
     its key a pair serves as its signing half. Raises `InvalidKey` for keys of other certificates.
     """
     from meterseal.transport import Credential
-    from meterseal.x509 import load_certificates
+    from meterseal.x509 import load_certificates, sort_own
 
     chain = load_certificates(read_file(cert))
     signing_key = load_key(key, password_file)
@@ -74,16 +68,8 @@ def load_credential(
         chain += load_certificates(read_file(enc_cert))
     if enc_key is not None:
         return Credential.of_pair(chain, signing_key, load_key(enc_key, password_file))
-    return Credential(_chain_of(signing_key.public_key(), chain), signing_key)
-
-
-def _chain_of(key: PublicKey, certificates: list[Certificate]) -> tuple[Certificate, ...]:
-    """The key's own certificate first, then those of CAs; all as they stand if none is its own."""
-    own = [link for link in certificates if link.spki.key == key.to_bytes()]
-    if not own:
-        return tuple(certificates)
-    issuers = [link for link in certificates if (c := link.basic_constraints) and c.ca]
-    return tuple(dict.fromkeys([own[0], *issuers]))
+    own = sort_own(chain, [signing_key.public_key()])
+    return Credential((own.signing, *own.issuers) if own.signing else tuple(chain), signing_key)
 
 
 def load_trust(ca: Path | None) -> TrustStore:

@@ -20,7 +20,13 @@ from meterseal.x509.keys import (
     load_public_key,
 )
 from meterseal.x509.name import Name
-from meterseal.x509.pair import CertificatePair, sort_pair
+from meterseal.x509.pair import (
+    CertificatePair,
+    OwnCertificates,
+    issue_pair,
+    sort_own,
+    sort_pair,
+)
 from meterseal.x509.pbes2 import Encryption
 from meterseal.x509.request import CertificateRequest, create_request, load_request
 from meterseal.x509.revocation import RevocationPolicy
@@ -41,6 +47,7 @@ __all__ = [
     "KeyUsage",
     "Limits",
     "Name",
+    "OwnCertificates",
     "PrivateKeyFormat",
     "Profile",
     "Purpose",
@@ -58,12 +65,14 @@ __all__ = [
     "dump_public_key",
     "issue_certificate",
     "issue_crl",
+    "issue_pair",
     "load_certificates",
     "load_crls",
     "load_private_key",
     "load_public_key",
     "load_request",
     "self_signed",
+    "sort_own",
     "sort_pair",
     "verify_chain",
 ]

@@ -10,7 +10,7 @@ from meterseal.asn1 import oid as oids
 from meterseal.errors import MeterSealError, UsageError
 from meterseal.net.facade.errors import ssl_error
 from meterseal.transport import Credential, EncryptionCredential
-from meterseal.x509 import KeyRole, load_certificates, load_private_key, pem
+from meterseal.x509 import load_certificates, load_private_key, pem, sort_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,9 +74,8 @@ def read_file(path: Path_) -> bytes:
 def load_identity(paths: Iterable[Path_], password: Password | None = None) -> Identity:
     """Load all certificates and keys of the files and sort them by key and key usage.
 
-    A certificate whose key is there is ours: for encryption if its key usage does not allow
-    signatures but does allow that, else for signing. The others are issuers. Raises `OSError` for
-    the files, `ssl.SSLError` for what is in them.
+    A certificate whose key is there is ours, as `x509.sort_own` says. Raises `OSError` for the
+    files, `ssl.SSLError` for what is in them.
     """
     certificates: list[Certificate] = []
     keys: list[sm2.PrivateKey] = []
@@ -143,36 +142,17 @@ def _plain(password: Password | None) -> str | bytes | bytearray | None:
 def _sort(certificates: list[Certificate], keys: list[sm2.PrivateKey]) -> Identity:
     if not certificates:
         raise ssl_error("NO_CERTIFICATE", "the files hold no certificate")
-    signing: Held | None = None
-    encryption: Held | None = None
-    issuers: list[Certificate] = []
-    owners = {key.public_key().to_bytes(): key for key in keys}
-    for certificate in dict.fromkeys(certificates):
-        key = owners.pop(_point(certificate), None)
-        if key is None:
-            issuers.append(certificate)
-        elif _is_for_encryption(certificate) and encryption is None:
-            encryption = (certificate, key)
-        elif not _is_for_encryption(certificate) and signing is None:
-            signing = (certificate, key)
-        else:
-            raise ssl_error("TOO_MANY_CERTIFICATES", f"another certificate: {certificate.subject}")
+    owners = {key.public_key(): key for key in keys}
+    try:
+        own = sort_own(certificates, owners)
+    except UsageError as error:
+        raise ssl_error("TOO_MANY_CERTIFICATES", str(error)) from error
+    signing, encryption = (
+        (certificate, owners.pop(certificate.public_key())) if certificate else None
+        for certificate in (own.signing, own.encryption)
+    )
     if owners or (signing is None and encryption is None):
         raise ssl_error(
             "KEY_VALUES_MISMATCH", "there is no certificate for a key, or no key for one"
         )
-    return Identity(signing, encryption, tuple(issuers))
-
-
-def _point(certificate: Certificate) -> bytes:
-    try:
-        return certificate.public_key().to_bytes()
-    except MeterSealError:
-        return b""
-
-
-def _is_for_encryption(certificate: Certificate) -> bool:
-    usage = certificate.key_usage
-    if usage is None or usage & KeyRole.SIGNING.value:
-        return False
-    return bool(usage & KeyRole.ENCRYPTION.value)
+    return Identity(signing, encryption, own.issuers)
