@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from meterseal.crypto.provider import SmProvider
 from meterseal.errors import MeterSealError
 from meterseal.transport import ClientConfig, Connection, ServerConfig
+from meterseal.transport.codepoints import HANDSHAKE
+from meterseal.transport.wire import vector16, vector24
 from support.identities import NOW, world
 
 if TYPE_CHECKING:
@@ -90,3 +92,17 @@ def link(
         Connection.server(server or server_config()),
         **options,
     ).run()
+
+
+def in_message(
+    sender: str, kind: int, change: Callable[[bytes], bytes]
+) -> Callable[[str, int, bytes], bytes]:
+    """For `Link.change`: another body for each message of this type that is sent in the clear."""
+
+    def alter(who: str, _number: int, record: bytes) -> bytes:
+        if who != sender or record[0] != HANDSHAKE or record[5] != kind:
+            return record
+        message = bytes((kind,)) + vector24(change(record[9:]))
+        return record[:3] + vector16(message)
+
+    return alter

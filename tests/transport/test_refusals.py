@@ -26,6 +26,7 @@ from meterseal.errors import (
 from meterseal.transport import ClientAuthentication, Connection, Credential
 from meterseal.x509 import TrustStore
 from support.identities import DAY, NOW, credential, world
+from support.liar import Liar
 from support.wire import Link, client_config, link, records, server_config
 
 if TYPE_CHECKING:
@@ -125,25 +126,10 @@ def test_refuses_an_untrusted_client() -> None:
     refused(pair, "server", A.UNKNOWN_CA)
 
 
-class _ThiefOfCertificates:
-    """Holds somebody's certificate without its key: claims the public key, signs with another."""
-
-    def __init__(self, claimed: sm2.PublicKey) -> None:
-        self._claimed = claimed
-        self._own = sm2.PrivateKey.generate()
-
-    def public_key(self) -> sm2.PublicKey:
-        return self._claimed
-
-    def sign(self, message: bytes, /) -> bytes:
-        return self._own.sign(message)
-
-    def sign_digest(self, digest: bytes, /) -> bytes:
-        return self._own.sign_digest(digest)
-
-
 def stolen(owner: Credential) -> Credential:
-    return Credential(owner.chain, _ThiefOfCertificates(owner.key.public_key()))
+    """Somebody's certificate without its key."""
+    assert isinstance(owner.key, sm2.PrivateKey)
+    return Credential(owner.chain, Liar(owner.key, key=sm2.PrivateKey.generate()))
 
 
 def test_refuses_a_server_without_the_key_of_its_certificate() -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meterseal.crypto import sm2
 from meterseal.errors import (
     AlertDescription,
     CertificateRejected,
@@ -20,41 +19,20 @@ from meterseal.transport import (
     TLS12_SUITES,
     CertificateVerifyForm,
     ClientAuthentication,
-    ClientConfig,
     Compatibility,
     Connection,
     Credential,
     EncryptionCredential,
-    ServerConfig,
 )
 from support.identities import credential, pair, world
-from support.wire import SERVER_NAME, Link, client_config, link, server_config
+from support.tlcp import ECC, ECDHE, tlcp_client, tlcp_server
+from support.wire import SERVER_NAME, Link, client_config, in_message, link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from meterseal.transport import CipherSuite
 
 A = AlertDescription
-ECC = next(suite for suite in TLCP_SUITES if suite.code == 0xE053)
-ECDHE = next(suite for suite in TLCP_SUITES if suite.code == 0xE051)
 every_suite = pytest.mark.parametrize("suite", TLCP_SUITES, ids=lambda suite: suite.name)
-
-
-def tlcp_client(suite: CipherSuite = ECC, **changes: object) -> ClientConfig:
-    return client_config(**{"suites": (suite,), "credential": world().client_pair, **changes})
-
-
-def tlcp_server(**changes: object) -> ServerConfig:
-    return server_config(
-        **{
-            "credential": world().server_pair,
-            "suites": (*TLCP_SUITES, *TLS12_SUITES),
-            "trust": world().trust,
-            "client_authentication": ClientAuthentication.REQUIRED,
-            **changes,
-        }
-    )
 
 
 def talk(both: Link) -> None:
@@ -215,79 +193,12 @@ def test_refuses_one_certificate_where_a_pair_belongs() -> None:
     assert error.reason is RejectionReason.PAIR_MISMATCH
 
 
-# --- the premaster secret ------------------------------------------------------------------
-
-
-def with_client_key_exchange(change: Callable[[bytes], bytes], suite: CipherSuite = ECC) -> Link:
-    """Replace the body of the client's ClientKeyExchange on its way."""
-
-    def on_the_way(sender: str, _number: int, record: bytes) -> bytes:
-        if sender != "client" or record[0] != 22 or record[5] != 16:
-            return record
-        body = change(record[9:])
-        message = b"\x10" + len(body).to_bytes(3, "big") + body
-        return record[:3] + len(message).to_bytes(2, "big") + message
-
-    server = tlcp_server(client_authentication=ClientAuthentication.OPTIONAL)
-    client = tlcp_client(suite, credential=None if suite is ECC else world().client_pair)
-    return link(client, server, change=on_the_way)
-
-
-def sealed(pre_master: bytes) -> bytes:
-    assert world().server_pair.encryption is not None
-    key = world().server_pair.encryption.certificate.public_key()
-    ciphertext = key.encrypt(pre_master)
-    return len(ciphertext).to_bytes(2, "big") + ciphertext
-
-
-def altered(position: int) -> Callable[[bytes], bytes]:
-    def change(body: bytes) -> bytes:
-        data = bytearray(body)
-        data[position] ^= 1
-        return bytes(data)
-
-    return change
-
-
-BAD_PREMASTERS: dict[str, Callable[[bytes], bytes]] = {
-    "another secret": lambda _: sealed(b"\x01\x01" + bytes(46)),
-    "another version": lambda _: sealed(b"\x03\x03" + bytes(46)),
-    "too short": lambda _: sealed(b"\x01\x01" + bytes(45)),
-    "too long": lambda _: sealed(b"\x01\x01" + bytes(47)),
-    "very long": lambda _: sealed(b"\x01\x01" + bytes(253)),
-    "check value changed": altered(-60),
-    "ciphertext changed": altered(-1),
-    "point changed": altered(20),
-    "not DER": lambda _: b"\x00\x05junk!",
-    "for another key": lambda _: (
-        (c := sm2.PrivateKey.generate().public_key().encrypt(b"\x01\x01" + bytes(46)))
-        and len(c).to_bytes(2, "big") + c
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD_PREMASTERS)
-def test_every_bad_premaster_fails_alike_at_finished(case: str) -> None:
-    """No oracle: what does not decrypt looks like a wrong secret (RFC 5246, 7.4.7.1, in spirit)."""
-    error = with_client_key_exchange(BAD_PREMASTERS[case]).errors["server"]
-    assert isinstance(error, PeerError)
-    assert error.description is A.BAD_RECORD_MAC
-    assert str(error) == "a record does not open"
-
-
-@pytest.mark.parametrize("suite", [ECC, ECDHE], ids=["ECC", "ECDHE"])
-def test_a_client_key_exchange_of_any_length_is_answered_with_an_alert(suite: CipherSuite) -> None:
-    for length in (*range(80), 200, 300):
-        for start in (b"", (length - 2).to_bytes(2, "big") if length > 1 else b"", b"\xff\xff"):
-            body = (start + bytes(300))[:length]
-            both = with_client_key_exchange(lambda _, body=body: body, suite)  # type: ignore[misc]
-            assert isinstance(both.errors["server"], PeerError), (length, start)
-            assert both.errors["client"] is not None
+# --- the client's key exchange -------------------------------------------------------------
 
 
 def test_refuses_an_ecdhe_point_off_the_curve() -> None:
-    both = with_client_key_exchange(lambda body: body[:-1] + bytes((body[-1] ^ 1,)), ECDHE)
-    error = both.errors["server"]
+    change = in_message("client", 16, lambda body: body[:-1] + bytes((body[-1] ^ 1,)))
+    error = link(tlcp_client(ECDHE), tlcp_server(), change=change).errors["server"]
     assert isinstance(error, PeerError)
     assert error.description is A.ILLEGAL_PARAMETER
 

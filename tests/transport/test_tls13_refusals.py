@@ -36,6 +36,7 @@ from meterseal.transport.extensions_tls13 import (
     encode_key_shares,
 )
 from support.identities import credential, world
+from support.liar import Liar
 from support.tls13 import (
     COMPATIBILITY,
     client13,
@@ -85,28 +86,6 @@ def test_refuses_a_stranger_in_either_role() -> None:
 
 def test_refuses_a_client_without_a_certificate() -> None:
     refused(link13(None, server13(**MUTUAL)), "server", A.CERTIFICATE_REQUIRED)
-
-
-class Liar:
-    """Signs something else than it is asked to."""
-
-    def __init__(
-        self,
-        owner: sm2.PrivateKey,
-        lie: Callable[[bytes, bytes], tuple[bytes, bytes]],
-        key: sm2.PrivateKey | None = None,
-    ) -> None:
-        self._owner, self._lie, self._key = owner, lie, key or owner
-
-    def public_key(self) -> sm2.PublicKey:
-        return self._owner.public_key()
-
-    def sign(self, content: bytes, identifier: bytes = sm2.DEFAULT_ID, /) -> bytes:
-        content, identifier = self._lie(content, identifier)
-        return self._key.sign(content, identifier)
-
-    def sign_digest(self, digest: bytes, /) -> bytes:
-        return self._key.sign_digest(digest)
 
 
 LIES: dict[str, Callable[[bytes, bytes], tuple[bytes, bytes]]] = {

@@ -228,13 +228,14 @@ def test_settings_of_openssl_can_be_made() -> None:
     assert isinstance(context, ssl.SSLContext)
 
 
-def test_channel_bindings_name_the_server() -> None:
+@pytest.mark.parametrize("protocol", ["tls12-sm", "tls13-sm"])
+def test_channel_bindings_name_the_server(protocol: str) -> None:
     with accepting(lambda wrapped: wrapped.get_channel_binding("tls-server-end-point")) as (
         address,
         served,
     ):
         plain = socket.create_connection(address, timeout=10)
-        with client_context().wrap_socket(plain, server_hostname=HOST) as wrapped:
+        with client_context(protocol).wrap_socket(plain, server_hostname=HOST) as wrapped:
             binding = wrapped.get_channel_binding("tls-server-end-point")
             assert binding is not None
             assert len(binding) == 32

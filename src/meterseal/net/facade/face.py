@@ -160,13 +160,13 @@ class Face:
         """Return what ties a login to this session, or None if there is nothing of that type.
 
         `tls-server-end-point` is the SM3 of the server's signing certificate (RFC 5929, 4.1).
-        `tls-unique` is never given: it is unsafe with resumption (RFC 7627, 1). Raises `ValueError`
-        for other types.
+        `tls-unique` is never given: it is unsafe with resumption (RFC 7627, 1). TLCP has neither:
+        its master secret is not bound to the handshake. Raises `ValueError` for other types.
         """
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
         established = self._established
-        if cb_type == "tls-unique" or established is None:
+        if cb_type == "tls-unique" or established is None or established.suite.version == TLCP:
             return None
         if self.server_side:
             certificate = self._context.own_certificate()

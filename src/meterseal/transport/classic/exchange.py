@@ -228,9 +228,13 @@ class _TlcpEcdheClient:
         encryption = _encryption(credential.encryption if credential else None)
         self._share = config.provider.pair_key_share(encryption.key, is_initiator=False)
         self._has_prefix = config.compatibility.ecdhe_length_prefix
+        self._group_tls12 = config.algorithms.group_tls12.code
 
     def check(self, message: Message, peer: Peer, randoms: Randoms) -> KeyExchangeProven:
+        """Check the signature; with this one number TLS 1.2 signs the very same bytes."""
         received = _expect(message, EcdheServerKeyExchange)
+        if received.group == self._group_tls12:
+            raise IllegalParameter(f"group {received.group} belongs to TLS 1.2, not to TLCP")
         content = randoms.both + ecdh_parameters(received.group, received.public)
         _check_signature(peer, received.signature, content)
         return KeyExchangeProven(peer, received.public)

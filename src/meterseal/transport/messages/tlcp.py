@@ -42,7 +42,7 @@ class EccServerKeyExchange:
 class EcdheServerKeyExchange:
     """The server's ephemeral point, signed (GB/T 38636-2020, 6.4.5.4).
 
-    The standard has the receiver ignore the curve's number for SM2; stacks write 41, 0, 249 or 30.
+    The standard has the receiver ignore the curve's number for SM2; stacks write 41, 0 or 249.
     """
 
     TYPE: ClassVar[int] = HandshakeType.SERVER_KEY_EXCHANGE

@@ -1,0 +1,147 @@
+"""The premaster secret of TLCP's ECC suites: no oracle, no length that is not bounded.
+
+GmSSL wrote up to 255 bytes into a buffer of 48; gotlcp indexed bodies of one to three bytes; both
+tell by their alert at which step a ciphertext failed. Here everything that is a ClientKeyExchange
+at all goes on to Finished and fails there like a wrong secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from meterseal.asn1 import der
+from meterseal.crypto import sm2
+from meterseal.errors import AlertDescription, PeerError
+from meterseal.transport import CipherSuite, ClientAuthentication, Connection
+from meterseal.transport.wire import vector16, vector24
+from support.identities import world
+from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
+from support.wire import SERVER_NAME, records
+
+A = AlertDescription
+HONEST = b"\x01\x01" + bytes(46)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a server's refusal looks like from outside, and what its log says."""
+
+    record: int
+    alert: AlertDescription
+    text: str
+    output: bytes
+
+
+def refusal(body: bytes, suite: CipherSuite = ECC) -> Refusal:
+    """A server's answer to a client's last flight with this body in its ClientKeyExchange."""
+    pair = world().client_pair if suite is ECDHE else None
+    mode = ClientAuthentication.REQUIRED if pair else ClientAuthentication.NONE
+    client = Connection.client(tlcp_client(suite, credential=pair), SERVER_NAME)
+    server = Connection.server(tlcp_server(client_authentication=mode))
+    server.receive_data(client.data_to_send())
+    client.receive_data(server.data_to_send())
+    for number, record in enumerate(records(client.data_to_send())):
+        is_ours = record[0] == 22 and record[5] == 16
+        sent = record[:3] + vector16(b"\x10" + vector24(body)) if is_ours else record
+        try:
+            server.receive_data(sent)
+        except PeerError as error:
+            return Refusal(number, error.description, str(error), server.data_to_send())
+    raise AssertionError("the server took it")
+
+
+def sealed(pre_master: bytes) -> bytes:
+    """The body that carries these bytes, honestly encrypted."""
+    encryption = world().server_pair.encryption
+    assert encryption is not None
+    return vector16(encryption.certificate.public_key().encrypt(pre_master))
+
+
+@cache
+def at_finished(suite: CipherSuite = ECC) -> Refusal:
+    """How a wrong secret fails: the third record is the client's Finished, and does not open."""
+    wrong = refusal(sealed(HONEST), suite)
+    assert (wrong.record, wrong.alert) == (2, A.BAD_RECORD_MAC)
+    assert wrong.output == b"\x15\x01\x01\0\2\2\x14"
+    return wrong
+
+
+def test_a_premaster_of_any_length_fails_alike_at_finished() -> None:
+    for length in range(1, 256):  # nothing at all is among the failures below
+        if length != 48:
+            assert refusal(sealed((b"\x01\x01" + bytes(254))[:length])) == at_finished(), length
+
+
+@pytest.mark.parametrize("suite", [ECC, ECC_CBC], ids=["GCM", "CBC"])
+def test_a_premaster_of_another_version_fails_alike_at_finished(suite: CipherSuite) -> None:
+    versions = [0, 1, 0x0100, 0x0102, 0x0200, 0x0201, 0x0300, 0x0303, 0x0304, 0x1010, 0xFFFF]
+    for version in versions:
+        body = sealed(version.to_bytes(2, "big") + bytes(46))
+        assert refusal(body, suite) == at_finished(suite), version
+
+
+def changed(data: bytes, position: int) -> bytes:
+    altered = bytearray(data)
+    altered[position] ^= 1
+    return bytes(altered)
+
+
+def ciphertext(x: int, y: int, check: bytes, text: bytes) -> bytes:
+    """An SM2 ciphertext in DER of any parts (GM/T 0009)."""
+    parts = (der.integer(x), der.integer(y), der.octet_string(check), der.octet_string(text))
+    return vector16(der.sequence(*parts))
+
+
+OTHER = sm2.PrivateKey.generate().public_key()
+POINT = OTHER.to_bytes()
+X, Y = int.from_bytes(POINT[1:33]), int.from_bytes(POINT[33:])
+FAILURES = {
+    "for another key": vector16(OTHER.encrypt(HONEST)),
+    "check value wrong": changed(sealed(HONEST), -60),
+    "ciphertext changed": changed(sealed(HONEST), -1),
+    "point changed": changed(sealed(HONEST), 20),
+    "point off the curve": ciphertext(1, 1, bytes(32), bytes(48)),
+    "point at infinity": ciphertext(0, 0, bytes(32), bytes(48)),
+    "coordinate beyond the prime": ciphertext(2**256 - 1, 2**256 - 1, bytes(32), bytes(48)),
+    "coordinate negative": ciphertext(-1, 7, bytes(32), bytes(48)),
+    "a point, nothing behind it": ciphertext(X, Y, b"", b""),
+    "check value short": ciphertext(X, Y, bytes(31), bytes(48)),
+    "no ciphertext": ciphertext(X, Y, bytes(32), b""),
+    "DER cut short": vector16(sealed(HONEST)[2:-1]),
+    "DER with a byte behind": vector16(sealed(HONEST)[2:] + b"\0"),
+    "not DER": vector16(b"junk!"),
+    "one byte": vector16(b"\x30"),
+    "raw C1C3C2": vector16(POINT[1:] + bytes(32 + 48)),
+    "GmSSL's 255 bytes": sealed(b"\x01\x01" + bytes(253)),
+    "as long as a record takes": vector16(bytes(16_300)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_every_failure_of_decryption_looks_like_a_wrong_secret(failure: str) -> None:
+    assert refusal(FAILURES[failure]) == at_finished()
+
+
+def test_a_client_key_exchange_of_any_length_never_surprises() -> None:
+    """A body that is a vector goes on to Finished, any other is refused as undecodable."""
+    for length in range(301):
+        is_vector = (length - 2).to_bytes(2, "big") + bytes(length - 2) if length > 2 else b""
+        if is_vector:
+            assert refusal(is_vector) == at_finished(), length
+        for start in (b"", b"\xff\xff", b"\0\1", length.to_bytes(2, "big")):
+            body = (start + bytes(301))[:length]
+            if body == is_vector or (start == b"\0\1" and length == 3):
+                continue
+            answer = refusal(body)
+            assert (answer.record, answer.alert) == (0, A.DECODE_ERROR), (length, start)
+
+
+def test_an_ecdhe_client_key_exchange_of_any_length_never_surprises() -> None:
+    for length in range(301):
+        for start in (b"", b"\x03\x00\x29\x41", b"\x00\x45\x03\x00\x29\x41", b"\xff\xff"):
+            answer = refusal((start + bytes(301))[:length], ECDHE)
+            assert answer.record == 1, (length, start)
+            assert answer.alert in {A.DECODE_ERROR, A.ILLEGAL_PARAMETER}, (length, start)
