@@ -30,6 +30,10 @@ MeterSealError
 ├── Truncated                the stream ended without close_notify
 ├── ConnectionEnded          the session is over: nothing more can be sent
 ├── HandshakeTimeout         the peer did not finish the handshake in time
+├── MeterError               a meter on a field bus did not do what was asked
+│   ├── MeterSilent          it did not answer in time
+│   ├── MeterRefused         it answered that it will not, with its error `code`
+│   └── UnsupportedMeter     it speaks an old protocol, or not as its register map says
 └── InternalError            a defect of meterseal; please report it
 """
 
@@ -59,7 +63,10 @@ __all__ = [
     "InvalidTag",
     "KeyExhausted",
     "MalformedData",
+    "MeterError",
+    "MeterRefused",
     "MeterSealError",
+    "MeterSilent",
     "MissingExtension",
     "NoApplicationProtocol",
     "NoRenegotiation",
@@ -70,6 +77,7 @@ __all__ = [
     "Truncated",
     "UnexpectedMessage",
     "UnsupportedExtension",
+    "UnsupportedMeter",
     "UnsupportedVersion",
     "UsageError",
 ]
@@ -343,6 +351,26 @@ class ConnectionEnded(MeterSealError):
 
 class HandshakeTimeout(MeterSealError, TimeoutError):
     """The peer did not finish the handshake in time."""
+
+
+class MeterError(MeterSealError):
+    """A meter on a field bus did not do what was asked."""
+
+
+class MeterSilent(MeterError, TimeoutError):
+    """The meter did not answer in time."""
+
+
+class MeterRefused(MeterError):
+    """The meter answered that it will not; `code` is the error of its protocol."""
+
+    def __init__(self, text: str, code: int) -> None:
+        self.code = code
+        super().__init__(text)
+
+
+class UnsupportedMeter(MeterError):
+    """The meter speaks an old protocol, or its values are not laid out as the map says."""
 
 
 class InternalError(MeterSealError):
