@@ -9,56 +9,36 @@ docs/guide/facade.md says which libraries are tested with it and where it differ
 from __future__ import annotations
 
 import os
-import re
 import ssl
 import sys
 from dataclasses import replace
-from pathlib import Path
 from ssl import Purpose
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from meterseal.crypto.provider import SmProvider
-from meterseal.net.facade.credentials import Identity, load_anchors, load_identity, read_file
 from meterseal.net.facade.engine import Engine
 from meterseal.net.facade.errors import NameRefused, as_ssl_errors, ssl_error
 from meterseal.net.facade.face import Face, Session
 from meterseal.net.facade.names import normalized_host
 from meterseal.net.facade.object import WrappedObject
-from meterseal.net.facade.peer import certificate_dict
+from meterseal.net.facade.settings import Protocol, Settings
 from meterseal.net.facade.socket import WrappedSocket
-from meterseal.transport import (
-    SUITES,
-    ClientAuthentication,
-    ClientConfig,
-    Compatibility,
-    Connection,
-    ServerConfig,
-    SessionCache,
-    TicketKeys,
-)
-from meterseal.transport.codepoints import TLCP, TLS12, TLS13
-from meterseal.transport.suite_names import find_suite
-from meterseal.x509 import TrustStore
+from meterseal.net.facade.trust import revocation_policy
+from meterseal.transport import ClientAuthentication, ClientConfig, Connection, ServerConfig
+from meterseal.transport.codepoints import TLCP
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from typing_extensions import Buffer
 
-    from meterseal.net.facade.credentials import Password, Path_
+    from meterseal.net.facade.credentials import Path_
     from meterseal.transport import CipherSuite
-    from meterseal.x509 import Certificate
 
     NameCallback: TypeAlias = Callable[[Face, str | None, "SecureContext"], int | None]
 
 __all__ = ["Purpose", "SecureContext", "create_default_context"]
 
-Protocol = Literal["auto", "tlcp", "tls12-sm", "tls13-sm"]
-
-_VERSIONS: Final = {"tlcp": TLCP, "tls12-sm": TLS12, "tls13-sm": TLS13}
-_SEPARATORS: Final = re.compile(r"[:,;\s]+")
-_WHOLE_LISTS: Final = frozenset({"ALL", "DEFAULT", "HIGH"})
 _CLIENT_MODES: Final = {
     ssl.CERT_NONE: ClientAuthentication.NONE,
     ssl.CERT_OPTIONAL: ClientAuthentication.OPTIONAL,
@@ -97,179 +77,21 @@ def create_default_context(
     return context
 
 
-class SecureContext(ssl.SSLContext):
+class SecureContext(Settings):
     """Settings of many sessions, in the shape of `ssl.SSLContext`.
 
-    `check_hostname` and `verify_mode` keep their meaning, except that a client always verifies:
-    with `CERT_NONE` it refuses to connect (a server's own certificate can be trusted by
-    `load_verify_locations` instead). `compatibility` says how to deal with stacks that read TLCP in
-    their own way, `common_name_fallback` whether a certificate without alternative names speaks for
-    its common name. A server hands `ocsp_response` (DER) to clients of TLS that ask for it; a
-    client asks with `request_ocsp` and finds it in `ocsp_response()` of the session, unjudged.
-    Settings of OpenSSL (`options`, `minimum_version`, `set_ecdh_curve`, ...) can be made and change
-    nothing.
+    `check_hostname`, `verify_mode` and the revocation checks of `verify_flags` keep their meaning,
+    except that a client always verifies: with `CERT_NONE` it refuses to connect (a server's own
+    certificate can be trusted by `load_verify_locations` instead). `compatibility` says how to deal
+    with stacks that read TLCP in their own way, `common_name_fallback` whether a certificate
+    without alternative names speaks for its common name. A server hands `ocsp_response` (DER) to
+    clients of TLS that ask for it; a client asks with `request_ocsp` and finds it in
+    `ocsp_response()` of the session, unjudged. Settings of OpenSSL (`options`, `minimum_version`,
+    `set_ecdh_curve`, ...) can be made and change nothing.
     """
 
     sslsocket_class = WrappedSocket  # type: ignore[assignment]
     sslobject_class = WrappedObject  # type: ignore[assignment]
-
-    compatibility: Compatibility
-    common_name_fallback: bool
-    ocsp_response: bytes | None
-    request_ocsp: bool
-
-    def __new__(
-        cls, protocol: int = ssl.PROTOCOL_TLS_CLIENT, *, sm_protocol: Protocol = "auto"
-    ) -> Self:
-        """Make a context of `ssl.PROTOCOL_TLS_CLIENT` or `ssl.PROTOCOL_TLS_SERVER`."""
-        if protocol not in {ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER}:
-            raise ValueError("expected PROTOCOL_TLS_CLIENT or PROTOCOL_TLS_SERVER")
-        self = super().__new__(cls, protocol)
-        self._set_up(sm_protocol)
-        return self
-
-    def __init__(
-        self, protocol: int = ssl.PROTOCOL_TLS_CLIENT, *, sm_protocol: Protocol = "auto"
-    ) -> None:
-        """Everything is done when the object is made."""
-
-    def _set_up(self, sm_protocol: Protocol) -> None:
-        self.sm_protocol: Protocol = sm_protocol
-        self.compatibility = Compatibility()
-        self.common_name_fallback = False
-        self.ocsp_response = None
-        self.request_ocsp = False
-        self._suites = _suites_of(sm_protocol)
-        self._anchors: dict[Certificate, None] = {}
-        self._trust = TrustStore([])
-        self._identity = Identity()
-        self._protocols: tuple[str, ...] = ()
-        self._key_log_name: str | None = None
-        self._provider = SmProvider()
-        self._session_cache = SessionCache()
-        self._ticket_keys = TicketKeys(self._provider)
-
-    # --- identity and trust --------------------------------------------------------------
-
-    def load_cert_chain(  # noqa: PLR0913  (the arguments of the ssl module, and a pair's)
-        self,
-        certfile: Path_ | None = None,
-        keyfile: Path_ | None = None,
-        password: Password | None = None,
-        *,
-        sign: Path_ | None = None,
-        sign_key: Path_ | None = None,
-        enc: Path_ | None = None,
-        enc_key: Path_ | None = None,
-    ) -> None:
-        """Load our certificates and keys: from one bundle, from two files, or a pair from four.
-
-        The names only say where to look; key usage decides which certificate signs. A later call
-        that brings an encryption certificate alone completes the pair. Raises `OSError` and
-        `ssl.SSLError`.
-        """
-        given = (certfile, keyfile, sign, sign_key, enc, enc_key)
-        paths = [path for path in given if path is not None]
-        if not paths:
-            raise TypeError("load_cert_chain needs a file")
-        self._identity = self._identity.joined(load_identity(paths, password))
-        with as_ssl_errors():
-            self._identity.credential()
-
-    def load_verify_locations(
-        self,
-        cafile: Path_ | None = None,
-        capath: Path_ | None = None,
-        cadata: str | Buffer | None = None,
-    ) -> None:
-        """Trust the SM2 certificates of a file, of the files in a folder, or of PEM text or DER.
-
-        Raises `OSError`, and `ssl.SSLError` if there are none.
-        """
-        if cafile is None and capath is None and cadata is None:
-            raise TypeError("cafile, capath and cadata cannot be all omitted")
-        if cafile is not None:
-            self._trust_also(load_anchors(read_file(cafile), os.fsdecode(cafile)))
-        if capath is not None:
-            for path in sorted(Path(os.fsdecode(capath)).iterdir()):
-                if path.is_file():
-                    self._trust_also(load_anchors(read_file(path), str(path)))
-        if cadata is not None:
-            data = cadata.encode("ascii") if isinstance(cadata, str) else bytes(cadata)
-            self._trust_also(load_anchors(data, "cadata"))
-
-    def load_default_certs(self, purpose: Purpose = Purpose.SERVER_AUTH) -> None:
-        """Trust the SM2 certificates of the system's bundle."""
-        if purpose not in {Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH}:
-            raise TypeError(purpose)
-        self.set_default_verify_paths()
-
-    def set_default_verify_paths(self) -> None:
-        """Trust the SM2 certificates of the system's bundle."""
-        bundle = ssl.get_default_verify_paths().cafile
-        if bundle is not None:
-            self._trust_also(load_anchors(read_file(bundle), bundle))
-
-    def cert_store_stats(self) -> dict[str, int]:
-        """Return how many certificates are trusted and how many of them are CAs."""
-        authorities = sum(_is_authority(certificate) for certificate in self._anchors)
-        return {"x509": len(self._anchors), "crl": 0, "x509_ca": authorities}
-
-    def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
-        """Return the trusted CA certificates as dicts, or as DER."""
-        return [
-            certificate.encode() if binary_form else certificate_dict(certificate)
-            for certificate in self._anchors
-            if _is_authority(certificate)
-        ]
-
-    def own_certificate(self) -> Certificate | None:
-        """The signing certificate that we show."""
-        return self._identity.certificate
-
-    # --- suites and protocols ------------------------------------------------------------
-
-    def set_ciphers(self, ciphers: str, /) -> None:
-        """Use these suites, in this order; any name or code point in use is understood.
-
-        Raises `ssl.SSLError` for an unknown one and for one of another protocol.
-        """
-        chosen: dict[CipherSuite, None] = {}
-        for name in filter(None, _SEPARATORS.split(ciphers)):
-            chosen |= dict.fromkeys(self._suites_named(name))
-        if not chosen:
-            raise ssl_error("NO_CIPHER_MATCH", "no cipher suite is named")
-        self._suites = tuple(chosen)
-
-    def get_ciphers(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Return the suites in use, each with its code point as `id`, its name and protocol."""
-        return [
-            {"id": suite.code, "name": suite.name, "protocol": _protocol_of(suite),
-             "strength_bits": 128, "alg_bits": 128, "aead": suite.protection != "sm4-cbc-sm3"}
-            for suite in self._suites
-        ]  # fmt: skip
-
-    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Offer or accept these application protocols (RFC 7301); TLCP has no place for them.
-
-        Raises `ssl.SSLError` for a name that is not of 1 to 255 ASCII characters.
-        """
-        protocols = tuple(alpn_protocols)
-        for name in protocols:
-            if not name.isascii() or not 0 < len(name) < 256:  # noqa: PLR2004  (a byte)
-                raise ssl.SSLError("ALPN protocols must be 1 to 255 bytes long")
-        self._protocols = protocols
-
-    @property  # type: ignore[override]
-    def keylog_filename(self) -> str | None:
-        """The file that receives the secrets of every session, for protocol analysers."""
-        return self._key_log_name
-
-    @keylog_filename.setter
-    def keylog_filename(self, name: Path_ | None) -> None:
-        if name is not None:
-            os.close(_open_key_log(os.fsdecode(name)))  # says now what will not work
-        self._key_log_name = None if name is None else os.fsdecode(name)
 
     # --- sessions ------------------------------------------------------------------------
 
@@ -333,7 +155,9 @@ class SecureContext(ssl.SSLContext):
                 "or its CA with load_verify_locations, and leave verify_mode at CERT_REQUIRED",
             )
         return ClientConfig(
-            trust=self._trust,
+            trust=self._trusted.store,
+            crls=tuple(self._trusted.crls),
+            revocation=revocation_policy(self.verify_flags),
             suites=self._offered_suites(),
             credential=self._identity.credential(),
             application_protocols=self._protocols,
@@ -353,7 +177,9 @@ class SecureContext(ssl.SSLContext):
         return ServerConfig(
             credential=replace(credential, ocsp_response=self.ocsp_response),
             suites=self._suites,
-            trust=self._trust,
+            trust=self._trusted.store,
+            crls=tuple(self._trusted.crls),
+            revocation=revocation_policy(self.verify_flags),
             client_authentication=_CLIENT_MODES[self.verify_mode],
             application_protocols=self._protocols,
             session_cache=self._session_cache,
@@ -378,26 +204,6 @@ class SecureContext(ssl.SSLContext):
         return replace(config, select=select)
 
     # --- inside --------------------------------------------------------------------------
-
-    def _trust_also(self, certificates: list[Certificate]) -> None:
-        if all(certificate in self._anchors for certificate in certificates):
-            return
-        self._anchors = self._anchors | dict.fromkeys(certificates)
-        self._trust = TrustStore(self._anchors)
-
-    def _suites_named(self, name: str) -> tuple[CipherSuite, ...]:
-        allowed = _suites_of(self.sm_protocol)
-        if name.upper() in _WHOLE_LISTS:
-            return allowed
-        suite = find_suite(name)
-        if suite is None:
-            raise ssl_error("NO_CIPHER_MATCH", f"no cipher suite is called {name!r}")
-        if suite not in allowed:
-            raise ssl_error(
-                "NO_CIPHER_MATCH",
-                f"{suite.name} belongs to {_protocol_of(suite)}, the context to {self.sm_protocol}",
-            )
-        return (suite,)
 
     def _offered_suites(self) -> tuple[CipherSuite, ...]:
         """What a client offers: the suites of the protocol that stands first."""
@@ -426,36 +232,3 @@ class SecureContext(ssl.SSLContext):
         if session.context is not self:
             raise ValueError("Session refers to a different SSLContext.")
         return session
-
-    def _key_log(self) -> Any:  # noqa: ANN401  (a writer of lines, or None)
-        name = self._key_log_name
-        if name is None:
-            return None
-
-        def write(line: str) -> None:
-            with os.fdopen(_open_key_log(name), "a") as file:
-                file.write(line + "\n")
-
-        return write
-
-
-def _open_key_log(name: str) -> int:
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def _suites_of(protocol: str) -> tuple[CipherSuite, ...]:
-    if protocol == "auto":
-        return tuple(SUITES.values())
-    suites = tuple(s for s in SUITES.values() if s.version == _VERSIONS.get(protocol))
-    if not suites:
-        raise ValueError(f"expected a protocol of auto, {', '.join(_VERSIONS)}; not {protocol!r}")
-    return suites
-
-
-def _protocol_of(suite: CipherSuite) -> str:
-    return next(name for name, version in _VERSIONS.items() if version == suite.version)
-
-
-def _is_authority(certificate: Certificate) -> bool:
-    constraints = certificate.basic_constraints
-    return constraints is not None and constraints.ca

@@ -1,4 +1,4 @@
-"""Credentials and trusted certificates from files, sorted by what they are for."""
+"""Our certificates and keys from files, sorted by what they are for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from meterseal.asn1 import oid as oids
 from meterseal.errors import MeterSealError, UsageError
 from meterseal.net.facade.errors import ssl_error
 from meterseal.transport import Credential, EncryptionCredential
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
     Path_: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
     Password: TypeAlias = Callable[[], str | bytes | bytearray] | str | bytes | bytearray
 
-__all__ = ["Identity", "load_anchors", "load_identity", "read_file"]
+__all__ = ["Identity", "load_identity", "read_file"]
 
 _MAX_FILE: Final = 16 << 20
-_CURVE: Final = oids.encode(oids.SM2_CURVE)
 
 Held: TypeAlias = "tuple[Certificate, sm2.PrivateKey]"
 
@@ -88,28 +86,6 @@ def load_identity(paths: Iterable[Path_], password: Password | None = None) -> I
         certificates += found
         keys += held
     return _sort(certificates, keys)
-
-
-def load_anchors(data: bytes, where: str) -> list[Certificate]:
-    """Return the SM2 certificates of a bundle.
-
-    Certificates with other keys are passed over: nothing we verify can lead to them. A file that
-    holds one such certificate alone, or none at all, is a mistake and raises `ssl.SSLError`.
-    """
-    try:
-        blocks = [b.contents for b in pem.decode(data) if b.label.endswith("CERTIFICATE")]
-        found = blocks if pem.is_pem(data) else [data]
-        anchors = [
-            certificate
-            for encoding in found
-            if _CURVE in encoding
-            for certificate in load_certificates(encoding)
-        ]
-    except MeterSealError as error:
-        raise ssl_error("PEM_LIB", f"{where}: {error}") from error
-    if not anchors and len(found) < 2:  # noqa: PLR2004  (a bundle, such as the system's)
-        raise ssl_error("NO_CERTIFICATE_OR_CRL_FOUND", f"{where} holds no SM2 certificate")
-    return anchors
 
 
 def _parse(

@@ -33,6 +33,7 @@ _UNSPECIFIED: Final = 1
 
 # The numbers that OpenSSL gives to the results of a verification (X509_V_ERR_...).
 _VERIFY_CODES: Final = {
+    RejectionReason.REVOCATION_UNKNOWN: 3,
     RejectionReason.BAD_SIGNATURE: 7,
     RejectionReason.NOT_YET_VALID: 9,
     RejectionReason.EXPIRED: 10,
@@ -46,6 +47,11 @@ _VERIFY_CODES: Final = {
     RejectionReason.UNKNOWN_CRITICAL_EXTENSION: 34,
     RejectionReason.NAME_CONSTRAINT: 47,
     RejectionReason.WRONG_NAME: 62,
+}
+# What it says of them, where programs are likely to compare the text.
+_VERIFY_MESSAGES: Final = {
+    RejectionReason.REVOCATION_UNKNOWN: "unable to get certificate CRL",
+    RejectionReason.REVOKED: "certificate revoked",
 }
 
 
@@ -115,7 +121,8 @@ def _rejected(error: CertificateRejected) -> ssl.SSLError:
     text = f"[{_LIBRARY}: {reason}] certificate verify failed: {error}"
     failure = _marked(ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, text), reason)
     failure.verify_code = _VERIFY_CODES.get(error.reason, _UNSPECIFIED)
-    failure.verify_message = error.detail or error.reason.value
+    said = _VERIFY_MESSAGES.get(error.reason)
+    failure.verify_message = said or error.detail or error.reason.value
     return failure
 
 

@@ -1,9 +1,4 @@
-"""What `wrap_socket` returns: a socket in the shape of `ssl.SSLSocket`.
-
-Three locks keep threads apart. The engine's is held while bytes are worked on and never across a
-wait. `_receiving` is held by the one thread that waits for the kernel to have something, `_sending`
-by the one that waits for it to take something: so one thread may read while another writes.
-"""
+"""What `wrap_socket` returns: a socket in the shape of `ssl.SSLSocket`."""
 
 from __future__ import annotations
 
@@ -11,34 +6,22 @@ import contextlib
 import errno
 import socket
 import ssl
-import threading
-import time
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from meterseal.net.facade.errors import ssl_error, want_read, want_write
+from meterseal.net.facade.carrier import Carrier
+from meterseal.net.facade.errors import ssl_error
 from meterseal.net.facade.face import Face
-from meterseal.net.facade.readiness import is_writable, wait_readable, wait_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from typing_extensions import Buffer
 
     from meterseal.net.context import SecureContext
-    from meterseal.net.facade.engine import Engine
     from meterseal.net.facade.face import Session
-
-    T = TypeVar("T")
 
 __all__ = ["WrappedSocket"]
 
-_READ_SIZE = 64 * 1024
-_CHUNK = 64 * 1024
-_NON_BLOCKING_CHUNK = 16 * 1024  # one record
-_DO_NOT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
-
-class WrappedSocket(Face, socket.socket):
+class WrappedSocket(Face, Carrier):
     """A session over a connected socket, or a listening one that accepts such.
 
     As with `ssl.SSLSocket`, `close` says nothing to the peer; `shutdown` says close_notify first if
@@ -61,18 +44,13 @@ class WrappedSocket(Face, socket.socket):
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         timeout = sock.gettimeout()
-        super().__init__(family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.detach())
+        super().__init__(sock)
         self._context = context
-        self._engine: Engine | None = None
         self._offered = session
         self.server_side = server_side
         self.server_hostname = server_hostname
         self.do_handshake_on_connect = do_handshake_on_connect
         self.suppress_ragged_eofs = suppress_ragged_eofs
-        self._receiving = threading.Lock()
-        self._sending = threading.Lock()
-        self._outbox = bytearray()
-        self._unfinished = b""  # plaintext whose records the kernel has not taken whole
         self._rest = b""  # what came after the peer's close_notify
         try:
             if self._is_connected():
@@ -314,11 +292,6 @@ class WrappedSocket(Face, socket.socket):
         if self._session_engine().established is None:
             self.do_handshake()
 
-    def _session_engine(self) -> Engine:
-        if self._engine is None:
-            raise ValueError("the socket is not wrapped")
-        return self._engine
-
     def _refuse_flags(self, flags: int, call: str) -> None:
         if flags:
             raise ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")
@@ -332,104 +305,3 @@ class WrappedSocket(Face, socket.socket):
             return super().recv(bufsize, flags)
         data, self._rest = self._rest[:bufsize], self._rest[bufsize:]
         return data
-
-    def _drive(
-        self,
-        attempt: Callable[[], T | None],
-        deadline: float | None,
-        push: Callable[[float | None], None],
-    ) -> T:
-        """Repeat `attempt`, with more bytes each time, until it has an answer."""
-        try:
-            while (result := attempt()) is None:
-                with self._turn(self._receiving, deadline, want_read):
-                    result = attempt()  # another thread may have brought what we need
-                    if result is None:
-                        push(deadline)
-                        self._session_engine().feed(self._receive(deadline))
-        except ssl.SSLError:
-            self._push_what_fits()  # the alert, if there is one
-            raise
-        self._push_what_fits()
-        return result
-
-    def _receive(self, deadline: float | None) -> bytes:
-        if deadline is not None and not wait_readable(self, deadline):
-            raise TimeoutError("The read operation timed out")
-        try:
-            return super().recv(_READ_SIZE)
-        except BlockingIOError:
-            raise want_read() from None
-
-    def _send(self, data: memoryview) -> int:
-        deadline = self._deadline()
-        engine = self._session_engine()
-        with self._turn(self._sending, deadline, want_write):
-            if not self._unfinished:
-                self._push_in_turn(deadline)
-                size = _CHUNK if self.gettimeout() != 0.0 else _NON_BLOCKING_CHUNK
-                chunk = bytes(data[:size])
-                engine.write(chunk)
-                self._unfinished = chunk
-            elif data[: len(self._unfinished)] != self._unfinished:
-                raise ssl_error(
-                    "BAD_WRITE_RETRY", "a write that was not finished is repeated with other data"
-                )
-            self._push_in_turn(deadline)
-            sent, self._unfinished = len(self._unfinished), b""
-            return sent
-
-    def _push(self, deadline: float | None) -> None:
-        """Send what the engine has to say, waiting for the kernel."""
-        with self._turn(self._sending, deadline, want_write):
-            self._push_in_turn(deadline)
-
-    def _push_in_turn(self, deadline: float | None) -> None:
-        while self._collect_output():
-            if deadline is not None and not wait_writable(self, deadline):
-                raise TimeoutError("The write operation timed out")
-            try:
-                sent = super().send(self._outbox)
-            except BlockingIOError:
-                raise want_write() from None
-            del self._outbox[:sent]
-
-    def _push_what_fits(self) -> None:
-        """Send what the kernel takes at once; a thread that is sending takes it along."""
-        while self._session_engine().has_output or self._outbox:
-            if not self._sending.acquire(blocking=False):
-                return
-            try:
-                if not self._collect_output() or not is_writable(self):
-                    return
-                sent = super().send(self._outbox, _DO_NOT_WAIT)
-                del self._outbox[:sent]
-            except OSError:
-                return
-            finally:
-                self._sending.release()
-
-    def _collect_output(self) -> bool:
-        self._outbox += self._session_engine().output()
-        return bool(self._outbox)
-
-    def _deadline(self) -> float | None:
-        timeout = self.gettimeout()
-        return time.monotonic() + timeout if timeout else None
-
-    @contextlib.contextmanager
-    def _turn(
-        self, lock: threading.Lock, deadline: float | None, busy: Callable[[], ssl.SSLError]
-    ) -> Iterator[None]:
-        """Hold `lock`, waiting for it no longer than the socket may wait."""
-        if self.gettimeout() == 0.0:
-            if not lock.acquire(blocking=False):
-                raise busy()
-        elif deadline is None:
-            lock.acquire()
-        elif not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise TimeoutError("The operation timed out")
-        try:
-            yield
-        finally:
-            lock.release()
