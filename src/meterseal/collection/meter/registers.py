@@ -170,13 +170,18 @@ class Registers:
             forward_demand=self.forward_demand.minute_ended(at, period, step),
             reverse_demand=self.reverse_demand.minute_ended(at, period, step),
         )
-        if billing.calendar.is_midnight(at):
+        if billing.calendar.is_midnight(at) and not _has(self.history.days, at):
             days = (registers.record(at), *self.history.days)[:_DAYS_KEPT]
             registers = replace(registers, history=replace(registers.history, days=days))
         return registers.settled(at) if billing.calendar.is_settlement(at) else registers
 
     def settled(self, at: int) -> Registers:
-        """Return the registers after bills were cut: recorded, and maximum demands begun anew."""
+        """Return the registers after bills were cut: recorded, and maximum demands begun anew.
+
+        A moment that a clock set back brings round again has its bill already.
+        """
+        if _has(self.history.settlements, at):
+            return self
         kept = (self.record(at), *self.history.settlements)[:_SETTLEMENTS_KEPT]
         return replace(self, history=replace(self.history, settlements=kept)).demand_cleared()
 
@@ -230,3 +235,7 @@ class Registers:
         values[Quantity.FORWARD_MAXIMUM_DEMAND] = self.forward_demand.maximum[0]
         values[Quantity.REVERSE_MAXIMUM_DEMAND] = self.reverse_demand.maximum[0]
         return values
+
+
+def _has(records: tuple[RegisterRecord, ...], at: int) -> bool:
+    return any(record.at == at for record in records)
