@@ -1,0 +1,83 @@
+"""What people must hear of: events of meters, and what the station itself finds suspicious."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meterseal.collection.model import EventRecord
+from meterseal.collection.receipts import Verdict
+from meterseal.collection.station.store.records import address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meterseal.collection.station.store.database import Session
+    from meterseal.collection.station.store.ledger import Ledger
+    from meterseal.collection.station.store.records import Check, Refusal
+
+__all__ = ["CLONE", "CONFLICT", "GAP", "METER", "STATION", "AlarmWriter"]
+
+METER: Final = "meter"
+STATION: Final = "station"
+GAP: Final = "SEQUENCE_GAP"
+CLONE: Final = "CLONE_SUSPECTED"
+CONFLICT: Final = "CONFLICTING_STATEMENTS"
+_INSERT: Final = (
+    "INSERT INTO alarms (name, origin, kind, meter, collector, phase, began_at, ended_at, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO"
+)
+
+
+class AlarmWriter:
+    """Raises and closes alarms within a transaction; an alarm's name makes it one and the same."""
+
+    def __init__(self, session: Session, now: int) -> None:
+        self._session = session
+        self._now = now
+
+    def report_events(self, checks: Iterable[Check]) -> None:
+        """Raise an alarm for each event; the record of its end closes it, in whatever order."""
+        rows = []
+        for check in checks:
+            event = check.sealed.statement
+            if isinstance(event, EventRecord):
+                name = f"event/{event.meter}/{event.code.name}/{event.phase}/{event.began_at}"
+                rows.append(
+                    (name, METER, event.code.name, int(event.meter), check.arrival.collector,
+                     event.phase, event.began_at, event.ended_at, f"no. {event.number}")
+                )  # fmt: skip
+        update = " UPDATE SET ended_at = coalesce(excluded.ended_at, alarms.ended_at)"
+        self._session.run_many(_INSERT + update, rows)
+
+    def report_ledger(self, ledger: Ledger) -> None:
+        """Raise alarms for gaps and clones, and close those of gaps that were filled."""
+        for gap in ledger.gaps:
+            name = f"gap/{address(gap.meter)}/{gap.epoch}/{gap.origin}"
+            if gap.last is None:
+                self._session.run(
+                    "UPDATE alarms SET ended_at = ? WHERE name = ?", (self._now, name)
+                )
+            else:
+                detail = f"sequences {gap.origin} to {gap.last} of epoch {gap.epoch} are missing"
+                self._raise(name, GAP, gap.meter, None, detail)
+        for meter, epoch, other in sorted(ledger.overlaps):
+            name = f"clone/{address(meter)}/{epoch}/{other}"
+            detail = f"epochs {epoch} and {other} were sampled in the same time"
+            self._raise(name, CLONE, meter, None, detail)
+
+    def report_conflicts(self, refused: Sequence[Refusal]) -> None:
+        """Raise an alarm for each statement whose sequence is stored with other bytes."""
+        for refusal in refused:
+            if refusal.verdict is not Verdict.CONFLICT or refusal.sealed is None:
+                continue
+            statement = refusal.sealed.statement
+            key = f"{statement.epoch}/{statement.sequence}"
+            detail = f"sequence {statement.sequence} of epoch {statement.epoch} was signed twice"
+            self._raise(
+                f"conflict/{statement.meter}/{key}",
+                CONFLICT, int(statement.meter), refusal.arrival.collector, detail,
+            )  # fmt: skip
+
+    def _raise(self, name: str, kind: str, meter: int, collector: str | None, detail: str) -> None:
+        row = (name, STATION, kind, meter, collector, 0, self._now, None, detail)
+        self._session.run(_INSERT + " NOTHING", row)

@@ -1,0 +1,348 @@
+"""One batch in one transaction: what is new, what that changes, and the verdicts on all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from meterseal.collection.model import EventRecord, Quality, Reading, Snapshot
+from meterseal.collection.receipts import Entry, Verdict
+from meterseal.collection.station.store.aggregates import (
+    LEVELS,
+    Bucket,
+    bucket_all,
+    by_codes,
+    merge,
+)
+from meterseal.collection.station.store.alarms import AlarmWriter
+from meterseal.collection.station.store.database import chunks
+from meterseal.collection.station.store.ledger import Ledger, Life, Ruling, Span
+from meterseal.collection.station.store.records import COMMITTED, Committed, Refusal, address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meterseal.collection.model import Statement
+    from meterseal.collection.station.store.aggregates import Level, Place
+    from meterseal.collection.station.store.database import Database, Session
+    from meterseal.collection.station.store.ledger import Key
+    from meterseal.collection.station.store.records import Arrival, Check
+
+__all__ = ["ACTIVITY", "BatchWriter"]
+
+ACTIVITY: Final = 10_000
+"""Width in ms of the buckets that count what the station does."""
+_DAY: Final = 86_400_000
+_KINDS: Final[dict[type, int]] = {Reading: 1, EventRecord: 2, Snapshot: 3}
+_NOBODY: Final = address(0)
+_DETAILS: Final = {
+    Ruling.CONFLICT: (Verdict.CONFLICT, "this sequence is stored with other bytes"),
+    Ruling.REPLAYED: (Verdict.REPLAYED, "this sequence lies below what is remembered"),
+}
+
+
+class BatchWriter:
+    """Writes one batch within a transaction; `now` in UTC ms."""
+
+    def __init__(self, session: Session, database: Database, day_offset: int, now: int) -> None:
+        self._session = session
+        self._database = database
+        self._offset = day_offset
+        self._now = now
+        self._alarms = AlarmWriter(session, now)
+        self._entries: dict[str, list[Entry]] = {}
+
+    def write(self, checks: Sequence[Check], refusals: Sequence[Refusal]) -> Committed:
+        """Write all of it; what this returns holds only once the transaction is committed."""
+        new, refused = self._rule(checks)
+        refused += refusals
+        for refusal in refused:
+            self._answer(refusal.arrival, refusal.sealed, refusal.verdict)
+        if new:
+            self._add_statements(new)
+            self._add_aggregates(new)
+            self._update_meters(new)
+            events = [check for check in new if isinstance(check.sealed.statement, EventRecord)]
+            self._alarms.report_events(events)
+        self._add_refused(refused)
+        known = len(checks) + len(refusals) - len(new) - len(refused)
+        self._count(new, refused, [*checks, *refusals])
+        verdicts = Counter(refusal.verdict for refusal in refused)
+        return Committed(self._entries, len(new), known, dict(verdicts), self._now, COMMITTED)
+
+    def _rule(self, checks: Sequence[Check]) -> tuple[list[Check], list[Refusal]]:
+        """Tell new statements from known ones and from conflicts, and save the ledger."""
+        ledger = self._load_ledger(checks)
+        new: list[Check] = []
+        refused: list[Refusal] = []
+        for check in checks:
+            statement, arrival = check.sealed.statement, check.arrival
+            ruling = ledger.rule(_key(statement), statement.sampled_at, arrival.digest)
+            if ruling in _DETAILS:
+                refused.append(Refusal(arrival, *_DETAILS[ruling], check.sealed))
+                continue
+            self._answer(arrival, check.sealed, Verdict.STORED)
+            if ruling is Ruling.NEW:
+                new.append(check)
+        self._save_ledger(ledger)
+        self._alarms.report_ledger(ledger)
+        self._alarms.report_conflicts(refused)
+        return new, refused
+
+    def _load_ledger(self, checks: Sequence[Check]) -> Ledger:
+        meters = sorted({int(check.sealed.statement.meter) for check in checks})
+        lives: dict[tuple[int, int], Life] = {}
+        for some in chunks(meters):
+            marks = ", ".join("?" * len(some))
+            rows = self._session.query(
+                f"SELECT * FROM lives WHERE meter IN ({marks}) ORDER BY meter, epoch"  # noqa: S608
+                + self._database.for_update,
+                some,
+            )
+            lives.update(((row[0], row[1]), Life(*row)) for row in rows)
+            rows = self._session.query(
+                f"SELECT * FROM missing WHERE meter IN ({marks}) ORDER BY meter, epoch, first",  # noqa: S608
+                some,
+            )
+            for meter, epoch, *span in rows:
+                lives[meter, epoch].spans.append(Span(*span))
+        seen = {
+            key
+            for key in (_key(check.sealed.statement) for check in checks)
+            if (life := lives.get(key[:2])) is not None and key[2] <= life.highest
+        }
+        digests: dict[Key, bytes] = {}
+        for keys in chunks(sorted(seen)):
+            rows = self._session.query(
+                "SELECT meter, epoch, sequence, digest FROM ledger"  # noqa: S608
+                f" WHERE (meter, epoch, sequence) IN (VALUES {_tuples(len(keys), 3)})",
+                [part for key in keys for part in key],
+            )
+            digests.update(((row[0], row[1], row[2]), row[3]) for row in rows)
+        return Ledger(lives.values(), digests)
+
+    def _save_ledger(self, ledger: Ledger) -> None:
+        run_many = self._session.run_many
+        run_many(
+            "INSERT INTO ledger VALUES (?, ?, ?, ?)",
+            [(*key, digest) for key, digest in sorted(ledger.added.items())],
+        )
+        lives = [life for _, life in sorted(ledger.touched.items())]
+        run_many(
+            "INSERT INTO lives VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (meter, epoch) DO UPDATE SET"
+            " highest = excluded.highest, first_sampled = excluded.first_sampled,"
+            " last_sampled = excluded.last_sampled",
+            [
+                (each.meter, each.epoch, each.highest, each.floor, each.first_sampled,
+                 each.last_sampled)
+                for each in lives
+            ],
+        )  # fmt: skip
+        changed = [life for life in lives if life.spans_changed]
+        run_many(
+            "DELETE FROM missing WHERE meter = ? AND epoch = ?",
+            [(life.meter, life.epoch) for life in changed],
+        )
+        run_many(
+            "INSERT INTO missing VALUES (?, ?, ?, ?, ?)",
+            [(life.meter, life.epoch, *span) for life in changed for span in life.spans],
+        )
+
+    def _add_statements(self, new: Sequence[Check]) -> None:
+        signers = self._signers(new)
+        by_day: dict[int, list[tuple[object, ...]]] = {}
+        for check in new:
+            statement, arrival = check.sealed.statement, check.arrival
+            day = (statement.sampled_at + self._offset) // _DAY
+            row = (
+                day, *_key(statement), _KINDS[type(statement)], statement.sampled_at,
+                arrival.received_at, int(statement.quality), arrival.collector,
+                signers[check.sealed.envelope.key_id], arrival.encoding,
+            )  # fmt: skip
+            by_day.setdefault(day, []).append(row)
+        for day, rows in sorted(by_day.items()):
+            if self._session.run("INSERT INTO days VALUES (?) ON CONFLICT DO NOTHING", (day,)) == 1:
+                self._database.create_partition(self._session, day)
+            marks = ", ".join("?" * len(rows[0]))
+            self._session.run_many(f"INSERT INTO statements_{day} VALUES ({marks})", rows)  # noqa: S608
+
+    def _signers(self, new: Iterable[Check]) -> dict[bytes, int]:
+        """Return the numbers of the signers' certificates; new chains are kept as evidence."""
+        chains = {check.sealed.envelope.key_id: check.chain.chain for check in new}
+        found = self._certificate_numbers(sorted(chains))
+        if len(found) == len(chains):
+            return found
+        links = {link.fingerprint(): link for chain in chains.values() for link in chain}
+        self._session.run_many(
+            "INSERT INTO certificates (fingerprint, encoding, first_seen) VALUES (?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            [(name, link.encoding, self._now) for name, link in sorted(links.items())],
+        )
+        return self._certificate_numbers(sorted(chains))
+
+    def _certificate_numbers(self, fingerprints: Sequence[bytes]) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        for some in chunks(fingerprints):
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT fingerprint, id FROM certificates WHERE fingerprint IN ({marks})"  # noqa: S608
+            found.update(self._session.query(sql, some))
+        return found
+
+    def _add_aggregates(self, new: Iterable[Check]) -> None:
+        statements = [check.sealed.statement for check in new]
+        readings = [each for each in statements if isinstance(each, Reading)]
+        tables = by_codes(readings)
+        for level in LEVELS:
+            buckets = bucket_all(tables, level.width, self._offset)
+            merge(buckets, self._stored_buckets(level, sorted(buckets)))
+            self._session.run_many(
+                f"INSERT INTO {level.table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+                " ON CONFLICT (meter, start) DO UPDATE SET readings = excluded.readings,"
+                " codes = excluded.codes, data = excluded.data",
+                [
+                    (*place, bucket.readings, bucket.codes, bucket.encode())
+                    for place, bucket in sorted(buckets.items())
+                ],
+            )
+
+    def _stored_buckets(self, level: Level, places: Sequence[Place]) -> dict[Place, Bucket]:
+        stored: dict[Place, Bucket] = {}
+        for some in chunks(places):
+            rows = self._session.query(
+                f"SELECT * FROM {level.table}"  # noqa: S608
+                f" WHERE (meter, start) IN (VALUES {_tuples(len(some), 2)})",
+                [part for place in some for part in place],
+            )
+            stored.update(((row[0], row[1]), Bucket.decode(*row[2:])) for row in rows)
+        return stored
+
+    def _update_meters(self, new: Sequence[Check]) -> None:
+        """Keep the newest reading and snapshot of each meter, by the time of sampling."""
+        rows: dict[int, _MeterState] = {}
+        for check in sorted(new, key=lambda check: check.sealed.statement.sampled_at):
+            rows.setdefault(int(check.sealed.statement.meter), _MeterState()).see(check)
+        self._session.run_many(
+            _SAVE_STATE,
+            [(meter, *state.columns()) for meter, state in sorted(rows.items())],
+        )
+
+    def _add_refused(self, refused: Iterable[Refusal]) -> None:
+        self._session.run_many(
+            "INSERT INTO refused (collector, digest, verdict, detail, meter, epoch, sequence,"
+            " sampled_at, signer, size, first_at, last_at, times, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+            " ON CONFLICT (digest, collector, verdict) DO UPDATE SET"
+            " last_at = excluded.last_at, times = refused.times + 1",
+            [_refused_row(refusal) for refusal in refused],
+        )
+
+    def _count(
+        self,
+        new: Sequence[Check],
+        refused: Sequence[Refusal],
+        every: Iterable[Check | Refusal],
+    ) -> None:
+        """Count by collector, by reason and by time."""
+        run_many = self._session.run_many
+        seen = Counter(item.arrival.collector for item in every)
+        stored = Counter(check.arrival.collector for check in new)
+        turned_away = Counter(refusal.arrival.collector for refusal in refused)
+        run_many(
+            "INSERT INTO collectors VALUES (?, ?, ?, ?, ?, '', 0) ON CONFLICT (name) DO UPDATE SET"
+            " last_seen = excluded.last_seen, messages = collectors.messages + excluded.messages,"
+            " stored = collectors.stored + excluded.stored,"
+            " refused = collectors.refused + excluded.refused",
+            [
+                (name, self._now, count, stored[name], turned_away[name])
+                for name, count in sorted(seen.items())
+            ],
+        )
+        today = (self._now + self._offset) // _DAY
+        reasons = Counter((refusal.arrival.collector, refusal.verdict) for refusal in refused)
+        run_many(
+            "INSERT INTO refusals VALUES (?, ?, ?, ?) ON CONFLICT (day, collector, verdict)"
+            " DO UPDATE SET count = refusals.count + excluded.count",
+            [(today, name, int(verdict), n) for (name, verdict), n in sorted(reasons.items())],
+        )
+        run_many(
+            "INSERT INTO activity VALUES (?, ?, ?) ON CONFLICT (start) DO UPDATE SET"
+            " stored = activity.stored + excluded.stored,"
+            " refused = activity.refused + excluded.refused",
+            [(self._now // ACTIVITY * ACTIVITY, len(new), len(refused))],
+        )
+
+    def _answer(self, arrival: Arrival, sealed: object, verdict: Verdict) -> None:
+        statement = getattr(sealed, "statement", None)
+        key = (_NOBODY, 0, 0)
+        if statement is not None:
+            key = (statement.meter, statement.epoch, statement.sequence)
+        entry = Entry(*key, arrival.digest, verdict)
+        self._entries.setdefault(arrival.collector, []).append(entry)
+
+
+_NEWEST: Final = {
+    "tried_at": "tried_at", "quality": "tried_at",
+    "latest_at": "latest_at", "latest": "latest_at",
+    "snapshot_at": "snapshot_at", "snapshot": "snapshot_at",
+}  # fmt: skip
+
+_SAVE_STATE: Final = (
+    "INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (meter) DO UPDATE"  # noqa: S608
+    " SET collector = excluded.collector, last_seen = excluded.last_seen,"
+    + ", ".join(
+        f" {name} = CASE WHEN excluded.{at} >= meters.{at} THEN excluded.{name}"
+        f" ELSE meters.{name} END"
+        for name, at in _NEWEST.items()
+    )
+)
+
+
+class _MeterState:
+    """The newest of one meter in a batch; fed in the order of sampling."""
+
+    def __init__(self) -> None:
+        self._collector = ""
+        self._last_seen = self._tried_at = self._quality = 0
+        self._latest_at = self._snapshot_at = -1
+        self._latest: bytes | None = None
+        self._snapshot: bytes | None = None
+
+    def see(self, check: Check) -> None:
+        statement, arrival = check.sealed.statement, check.arrival
+        self._collector = arrival.collector
+        self._last_seen = max(self._last_seen, arrival.received_at)
+        if isinstance(statement, Snapshot):
+            self._snapshot_at, self._snapshot = statement.sampled_at, arrival.encoding
+        elif isinstance(statement, Reading):
+            self._tried_at, self._quality = statement.sampled_at, int(statement.quality)
+            if not statement.quality & Quality.FAILED:
+                self._latest_at, self._latest = statement.sampled_at, arrival.encoding
+
+    def columns(self) -> tuple[object, ...]:
+        return (
+            self._collector, self._last_seen, self._tried_at, self._quality, self._latest_at,
+            self._latest, self._snapshot_at, self._snapshot,
+        )  # fmt: skip
+
+
+def _key(statement: Statement) -> tuple[int, int, int]:
+    return int(statement.meter), statement.epoch, statement.sequence
+
+
+def _tuples(count: int, size: int) -> str:
+    one = f"({', '.join('?' * size)})"
+    return ", ".join([one] * count)
+
+
+def _refused_row(refusal: Refusal) -> tuple[object, ...]:
+    """The header and the reason; of a conflict, which its signer answers for, the bytes too."""
+    arrival, sealed = refusal.arrival, refusal.sealed
+    header: tuple[object, ...] = (None,) * 5
+    if sealed is not None:
+        statement = sealed.statement
+        header = (*_key(statement), statement.sampled_at, sealed.envelope.key_id)
+    kept = arrival.encoding if refusal.verdict is Verdict.CONFLICT else None
+    at = arrival.received_at
+    size = len(arrival.encoding)
+    reason = (int(refusal.verdict), refusal.detail)
+    return (arrival.collector, arrival.digest, *reason, *header, size, at, at, kept)
