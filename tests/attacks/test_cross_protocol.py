@@ -173,7 +173,7 @@ def check_tls13_proof(said: Said, context: bytes) -> None:
 
 
 def check_proof(said: Said, form: CertificateVerifyForm) -> None:
-    check_certificate_verify(said.signature, PEER, said.digest, (form,))
+    check_certificate_verify(said.signature, PEER, [(form, said.digest)])
 
 
 def with_signature(tbs: bytes, said: Said) -> bytes:

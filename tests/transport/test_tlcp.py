@@ -9,6 +9,9 @@ import pytest
 from meterseal.errors import (
     AlertDescription,
     CertificateRejected,
+    DecodeError,
+    HandshakeProofFailed,
+    InternalError,
     MeterSealError,
     PeerError,
     RejectionReason,
@@ -24,8 +27,10 @@ from meterseal.transport import (
     Credential,
     EncryptionCredential,
 )
+from meterseal.transport.wire import vector24
 from support.identities import credential, pair, world
 from support.tlcp import ECC, ECDHE, tlcp_client, tlcp_server
+from support.tls13 import link13
 from support.wire import SERVER_NAME, Link, client_config, in_message, link
 
 if TYPE_CHECKING:
@@ -119,6 +124,76 @@ def test_certificate_verify_is_taken_in_the_configured_forms_alone() -> None:
     assert "CertificateVerify" in str(refused.errors["server"])
     talk(link(tlcp_client(compatibility=bare), tlcp_server(compatibility=either)))
     talk(link(tlcp_client(), tlcp_server(compatibility=either)))
+
+
+WHOLE = Compatibility(certificate_verify=(CertificateVerifyForm.WHOLE_TRANSCRIPT,))
+
+
+@pytest.mark.parametrize("suite", [ECC, ECDHE], ids=lambda suite: suite.name)
+def test_gmssl_3_2_signs_and_checks_the_messages_themselves(suite: CipherSuite) -> None:
+    both = link(tlcp_client(suite, compatibility=WHOLE), tlcp_server(compatibility=WHOLE))
+    talk(both)
+    client, server = ([record[5:] for record in both.seen[end]] for end in ("client", "server"))
+    hello, certificate, keys, verify = client[:4]
+    said = b"".join((hello, *server[:5], certificate, keys))
+    assert (keys[0], verify[0]) == (16, 15)
+    length = int.from_bytes(verify[4:6], "big")
+    world().client_pair.key.public_key().verify(verify[6 : 6 + length], said)
+    forms = tuple(CertificateVerifyForm)
+    any_form = Compatibility(certificate_verify=forms)
+    for form in forms:
+        one = tlcp_client(suite, compatibility=Compatibility(certificate_verify=(form,)))
+        talk(link(one, tlcp_server(compatibility=any_form)))
+
+
+def test_each_form_of_certificate_verify_is_refused_where_another_is_configured() -> None:
+    for theirs in CertificateVerifyForm:
+        for ours in set(CertificateVerifyForm) - {theirs}:
+            both = link(
+                tlcp_client(compatibility=Compatibility(certificate_verify=(theirs,))),
+                tlcp_server(compatibility=Compatibility(certificate_verify=(ours,))),
+            )
+            assert type(both.errors["server"]) is HandshakeProofFailed, (theirs, ours)
+
+
+def test_messages_are_kept_only_where_they_are_signed_and_until_the_end() -> None:
+    for compatibility, keeps in ((Compatibility(), False), (WHOLE, True)):
+        server = Connection.server(tlcp_server(compatibility=compatibility))
+        client = Connection.client(tlcp_client(compatibility=compatibility), SERVER_NAME)
+        server.receive_data(client.data_to_send())
+        transcript = server._driver.transcript
+        if keeps:
+            assert transcript.whole()[0] == 1
+        else:
+            with pytest.raises(InternalError):
+                transcript.whole()
+        both = Link(client, server).run()
+        assert not both.errors
+        with pytest.raises(InternalError):
+            transcript.whole()
+
+
+def test_a_signature_without_its_length_is_taken_only_where_configured() -> None:
+    def early(_: int, raw: bytes) -> list[bytes]:
+        return [raw[:1] + vector24(raw[6:])] if raw[0] == 15 else [raw]
+
+    for bare, taken in ((False, False), (True, True)):
+        server = tlcp_server(compatibility=Compatibility(bare_signature=bare))
+        both = link13(tlcp_client(), server, says={"client": early})
+        assert ("server" not in both.errors) == taken
+        if taken:
+            talk(both)
+        else:
+            assert type(both.errors["server"]) is DecodeError
+            assert "without the length" in str(both.errors["server"])
+    lenient = tlcp_server(compatibility=Compatibility(bare_signature=True))
+    talk(link(tlcp_client(), lenient))
+
+    def forged(_: int, raw: bytes) -> list[bytes]:
+        return [raw[:1] + vector24(raw[6:-1] + bytes((raw[-1] ^ 1,)))] if raw[0] == 15 else [raw]
+
+    both = link13(tlcp_client(), lenient, says={"client": forged})
+    assert type(both.errors["server"]) is HandshakeProofFailed
 
 
 # --- pairs -------------------------------------------------------------------------------

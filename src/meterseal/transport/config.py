@@ -107,6 +107,7 @@ class CertificateVerifyForm(Enum):
 
     HASHED_TWICE = "SM3(Z, SM3(transcript))"  # GB/T 38636-2020, 6.4.5.9
     BARE_DIGEST = "SM3(transcript)"  # GmSSL 2
+    WHOLE_TRANSCRIPT = "SM3(Z, transcript)"  # GmSSL 3.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,17 @@ class Compatibility:
 
     `ecdhe_length_prefix`: put the standard's two-byte length before the client's ECDHE point;
     most stacks refuse it, GmSSL 3.3 demands it. Both are read. `certificate_verify`: the forms
-    that a server accepts, the first of which a client sends.
+    that a server accepts, the first of which a client sends. `bare_signature`: a server also takes
+    a CertificateVerify without the length before its signature, as early GmSSL 3 wrote it.
     """
 
     ecdhe_length_prefix: bool = False
     certificate_verify: tuple[CertificateVerifyForm, ...] = (CertificateVerifyForm.HASHED_TWICE,)
+    bare_signature: bool = False
+
+    def needs_whole(self, version: int) -> bool:
+        """Whether a session of `version` has to keep the messages that are signed."""
+        return version == TLCP and CertificateVerifyForm.WHOLE_TRANSCRIPT in self.certificate_verify
 
 
 class ClientAuthentication(Enum):

@@ -22,7 +22,7 @@ from meterseal.x509 import KeyRole, Purpose, verify_chain
 from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from meterseal.crypto.provider import Verifier
     from meterseal.transport.config import ClientConfig, Credential, ServerConfig
@@ -118,25 +118,16 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
 def check_certificate_verify(
     signature: bytes,
     peer: Peer,
-    transcript_hash: bytes,
-    forms: Sequence[CertificateVerifyForm],
+    contents: Sequence[tuple[CertificateVerifyForm, bytes]],
 ) -> None:
-    """Check that the client holds its signing key, in one of the accepted forms."""
-    for form in forms:
+    """Check that the client holds its signing key: that it signed what one of the forms signs."""
+    key = peer.verifier()
+    for form, content in contents:
+        is_digest = form is CertificateVerifyForm.BARE_DIGEST
         with contextlib.suppress(InvalidSignature):
-            _CHECKS[form](peer.verifier(), signature, transcript_hash)
+            (key.verify_digest if is_digest else key.verify)(signature, content)
             return
     raise HandshakeProofFailed("the signature of CertificateVerify does not verify")
-
-
-_CHECKS: Final[dict[CertificateVerifyForm, Callable[[Verifier, bytes, bytes], None]]] = {
-    CertificateVerifyForm.BARE_DIGEST: lambda key, signature, digest: key.verify_digest(
-        signature, digest
-    ),
-    CertificateVerifyForm.HASHED_TWICE: lambda key, signature, digest: key.verify(
-        signature, digest
-    ),
-}
 
 
 def _decode(entries: Sequence[bytes]) -> list[X509Certificate]:

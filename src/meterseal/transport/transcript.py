@@ -18,19 +18,22 @@ class Transcript:
     """Every handshake message as sent and received, without record headers.
 
     The hash is known only once a suite is chosen; until then the few messages are kept. `last` is
-    the message that came or went last, until the transcript is closed.
+    the message that came or went last, until the transcript is closed. The messages themselves are
+    kept only where somebody signs them and not their hash.
     """
 
-    __slots__ = ("_early", "_hash", "_is_closed", "last")
+    __slots__ = ("_early", "_hash", "_is_closed", "_kept", "last")
 
     def __init__(self) -> None:
         self._early: list[bytes] = []
         self._hash: Hash | None = None
+        self._kept: list[bytes] | None = None
         self._is_closed = False
         self.last = b""
 
-    def start(self, running_hash: Hash) -> None:
-        """Choose the hash: the messages so far go in first."""
+    def start(self, running_hash: Hash, *, keep: bool = False) -> None:
+        """Choose the hash: the messages so far go in first. With `keep` they also stay."""
+        self._kept = list(self._early) if keep else None
         for message in self._early:
             running_hash.update(message)
         self._early.clear()
@@ -53,6 +56,14 @@ class Transcript:
             self._early.append(message)
         else:
             self._hash.update(message)
+        if self._kept is not None:
+            self._kept.append(message)
+
+    def whole(self) -> bytes:
+        """Return everything so far; it must have been kept."""
+        if self._kept is None:
+            raise InternalError("the messages of the transcript were not kept")
+        return b"".join(self._kept)
 
     def digest(self) -> bytes:
         """Return the hash of everything so far."""
@@ -65,7 +76,7 @@ class Transcript:
     def close(self) -> None:
         """Forget everything: what comes after the handshake is in no hash."""
         self._early.clear()
-        self._hash = None
+        self._hash = self._kept = None
         self._is_closed = True
         self.last = b""
 

@@ -24,7 +24,7 @@ from meterseal.transport import identity
 from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import Randoms, client_exchange
 from meterseal.transport.classic.offer import accept_server_hello, make_offer
-from meterseal.transport.classic.profile import PROFILES, SIGN_FORM, require_scheme
+from meterseal.transport.classic.profile import PROFILES, require_scheme, sign_transcript
 from meterseal.transport.flow import receive, receive_either, sign_digest
 from meterseal.transport.messages import (
     Certificate,
@@ -71,7 +71,8 @@ def shake_hands(
     """Shake hands after the server's hello."""
     choice = accept_server_hello(server_hello, offer, config)
     driver.agree_version(choice.suite.version)
-    driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
+    keep = config.compatibility.needs_whole(choice.suite.version)
+    driver.transcript.start(config.provider.new_hash(choice.suite.hash_name), keep=keep)
     randoms = Randoms(offer.hello.random, server_hello.random)
     if choice.is_resumed and offer.session is not None:
         yield from _resume(driver, config, choice, randoms, offer.session)
@@ -139,15 +140,14 @@ def _receive_request(kind: type[M]) -> Flow[M | None]:
 def _send_certificate_verify(
     driver: Driver, config: ClientConfig, request: Message, credential: Credential
 ) -> Flow[None]:
-    transcript_hash = driver.transcript.digest()
     if isinstance(request, CertificateRequest):
         ours = config.algorithms.signature_tls12
         scheme = require_scheme(request.supported_signature_algorithms, ours)
-        signature = yield from sign_digest(credential.key, transcript_hash)
+        signature = yield from sign_digest(credential.key, driver.transcript.digest())
         driver.send(CertificateVerify(scheme, signature))
         return
-    sign = SIGN_FORM[config.compatibility.certificate_verify[0]]
-    signature = yield from sign(credential.key, transcript_hash)
+    form = config.compatibility.certificate_verify[0]
+    signature = yield from sign_transcript(form, credential.key, driver.transcript)
     driver.send(TlcpCertificateVerify(signature))
 
 

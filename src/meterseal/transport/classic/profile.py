@@ -17,12 +17,13 @@ from meterseal.transport.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from meterseal.crypto.provider import Signer
     from meterseal.transport.algorithms import Signature
     from meterseal.transport.config import ServerConfig
     from meterseal.transport.flow import Flow
+    from meterseal.transport.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,20 @@ PROFILES: Final = {
     TLCP: Profile(TlcpCertificateRequest, TlcpCertificateVerify),
 }
 
-SIGN_FORM: Final[dict[CertificateVerifyForm, Callable[[Signer, bytes], Flow[bytes]]]] = {
-    CertificateVerifyForm.HASHED_TWICE: sign_message,
-    CertificateVerifyForm.BARE_DIGEST: sign_digest,
-}
+
+def sign_transcript(
+    form: CertificateVerifyForm, key: Signer, transcript: Transcript
+) -> Flow[bytes]:
+    """Sign the handshake so far for a CertificateVerify of this form."""
+    sign = sign_digest if form is CertificateVerifyForm.BARE_DIGEST else sign_message
+    return (yield from sign(key, signed_content(form, transcript)))
+
+
+def signed_content(form: CertificateVerifyForm, transcript: Transcript) -> bytes:
+    """What a CertificateVerify of this form signs."""
+    if form is CertificateVerifyForm.WHOLE_TRANSCRIPT:
+        return transcript.whole()
+    return transcript.digest()
 
 
 def request_certificate(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from meterseal.errors import (
     CertificateRejected,
+    DecodeError,
     IllegalParameter,
     Incompatible,
     RejectionReason,
@@ -22,7 +23,12 @@ from meterseal.transport.classic.offer import (
     answer_extensions,
     check_client_hello,
 )
-from meterseal.transport.classic.profile import PROFILES, accepted_forms, request_certificate
+from meterseal.transport.classic.profile import (
+    PROFILES,
+    accepted_forms,
+    request_certificate,
+    signed_content,
+)
 from meterseal.transport.codepoints import TLS12, TLS13, ExtensionType
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.flow import receive
@@ -42,6 +48,7 @@ from meterseal.transport.messages import (
     NewSessionTicket,
     ServerHello,
     ServerHelloDone,
+    TlcpCertificateVerify,
 )
 from meterseal.transport.session import ClassicSession
 
@@ -70,7 +77,8 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     """Shake hands after the client's hello."""
     suite = check_client_hello(hello, config)
     driver.agree_version(suite.version)
-    driver.transcript.start(config.provider.new_hash(suite.hash_name))
+    keep = config.compatibility.needs_whole(suite.version)
+    driver.transcript.start(config.provider.new_hash(suite.hash_name), keep=keep)
     session = _find_session(hello, suite, config)
     opening = _send_server_hello(driver, config, hello, suite, session)
     if session is None:
@@ -178,13 +186,20 @@ def _receive_client_certificate(config: ServerConfig, version: int) -> Flow[Peer
 def _receive_certificate_verify(
     driver: Driver, config: ServerConfig, peer: Peer, version: int
 ) -> Flow[None]:
-    transcript_hash = driver.transcript.digest()
+    forms = accepted_forms(version, config)
+    contents = [(form, signed_content(form, driver.transcript)) for form in forms]
     verify = yield from receive(PROFILES[version].certificate_verify)
     scheme = config.algorithms.signature_tls12
     if isinstance(verify, CertificateVerify) and verify.algorithm != scheme.code:
         raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
-    forms = accepted_forms(version, config)
-    identity.check_certificate_verify(verify.signature, peer, transcript_hash, forms)
+    if isinstance(verify, TlcpCertificateVerify) and not verify.has_length:
+        _require_bare_signatures(config)
+    identity.check_certificate_verify(verify.signature, peer, contents)
+
+
+def _require_bare_signatures(config: ServerConfig) -> None:
+    if not config.compatibility.bare_signature:
+        raise DecodeError("a CertificateVerify without the length of its signature")
 
 
 # --- resumption --------------------------------------------------------------------------

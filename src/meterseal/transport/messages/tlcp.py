@@ -12,6 +12,7 @@ from meterseal.transport.messages.key_exchange import ecdh_parameters
 from meterseal.transport.wire import Cursor, vector8, vector16
 
 _POINT_LENGTH: Final = 65
+_SEQUENCE: Final = b"\x30"
 _BARE_LENGTH: Final = 4 + _POINT_LENGTH
 
 
@@ -139,19 +140,30 @@ class TlcpCertificateRequest:
 # digitally-signed struct { opaque handshake_hash[32]; } signature;
 @dataclass(slots=True)
 class TlcpCertificateVerify:
-    """Proof that the client holds its signing key (GB/T 38636-2020, 6.4.5.9)."""
+    """Proof that the client holds its signing key (GB/T 38636-2020, 6.4.5.9).
+
+    Early GmSSL 3 wrote no length before the signature. Both are read, by the first byte: that of a
+    length is 0, that of a signature in DER is not.
+    """
 
     TYPE: ClassVar[int] = HandshakeType.CERTIFICATE_VERIFY
     signature: bytes
+    has_length: bool = True
 
     @classmethod
     def decode(cls, body: Cursor) -> Self:
-        """Read the signature."""
-        return cls(signature=body.vector16(least=1))
+        """Read the signature, with or without the length before it."""
+        raw = body.rest()
+        if raw[:1] == _SEQUENCE:
+            return cls(raw, has_length=False)
+        outer = Cursor(raw)
+        signature = outer.vector16(least=1)
+        outer.finish()
+        return cls(signature)
 
     def encode(self) -> bytes:
         """Write the body of the message."""
-        return vector16(self.signature)
+        return vector16(self.signature) if self.has_length else self.signature
 
 
 def _read_parameters(body: Cursor) -> tuple[int, bytes]:
