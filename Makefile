@@ -25,11 +25,11 @@ $(VENV)/.built: $(VENV)/.installed pyproject.toml $(RUST_SOURCES)
 	touch $@
 
 test: setup  ## the fast tests: Rust without Python, then Python on every back-end
-	cargo test --quiet --locked -p meterseal-core
+	cargo test --quiet --locked --profile memcheck -p meterseal-core
 	$(BIN)/pytest -n auto -m "not slow"
 
 test-all: setup  ## the long tests too
-	cargo test --quiet --locked --release -p meterseal-core
+	cargo test --quiet --locked --profile memcheck -p meterseal-core
 	$(BIN)/pytest -n auto
 
 fuzz: setup  ## long runs of the decoders under atheris: make fuzz SECONDS=60 DECODER=certificate

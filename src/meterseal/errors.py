@@ -9,6 +9,7 @@ MeterSealError
 ├── DecryptionFailed         a ciphertext or an encrypted key does not decrypt
 ├── RandomnessFailure        the generator or its entropy source failed
 ├── KeyExhausted             a key has protected as much as it may
+├── FaultDetected            a computation with a private key went wrong; its result is thrown away
 ├── PeerError                they: what the peer sent, answered with `alert`
 │   ├── DecodeError          a message that does not follow its structure
 │   ├── IllegalParameter     a well-formed value that may not stand there
@@ -51,6 +52,7 @@ __all__ = [
     "ConnectionEnded",
     "DecodeError",
     "DecryptionFailed",
+    "FaultDetected",
     "HandshakeProofFailed",
     "HandshakeTimeout",
     "IllegalParameter",
@@ -153,6 +155,13 @@ class RandomnessFailure(MeterSealError):
 
 class KeyExhausted(MeterSealError):
     """A key has protected as many records or bytes as it may."""
+
+
+class FaultDetected(MeterSealError):
+    """A computation with a private key went wrong; its result is thrown away.
+
+    The machine cannot be trusted: memory or processor made an error, or someone made it do so.
+    """
 
 
 class PeerError(MeterSealError):

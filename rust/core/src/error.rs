@@ -19,6 +19,8 @@ pub enum Error {
     RandomnessFailure(&'static str),
     /// A key has protected as many records or bytes as it may.
     Exhausted,
+    /// A computation with a private key contradicts itself; its result was thrown away.
+    FaultDetected,
 }
 
 impl fmt::Display for Error {
@@ -31,6 +33,7 @@ impl fmt::Display for Error {
             Self::InvalidTag => f.write_str("the authentication tag does not match"),
             Self::DecryptionFailed => f.write_str("the ciphertext does not decrypt"),
             Self::Exhausted => f.write_str("this key has protected as much as it may"),
+            Self::FaultDetected => f.write_str("a computation with a private key went wrong"),
         }
     }
 }

@@ -6,6 +6,8 @@
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod arch;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod constant_time;
 pub mod cpu;
 pub mod ct;
 pub mod drbg;

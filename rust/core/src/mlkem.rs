@@ -1,28 +1,17 @@
 //! ML-KEM-768 (FIPS 203): key agreement that a quantum computer does not break.
 //!
-//! The lattice is the `ml-kem` crate's; randomness comes from our generator.
+//! The lattice is the `ml-kem` crate's, by way of `meterseal-lattice`; randomness comes from our
+//! generator.
 
-use ml_kem::ml_kem_768::{Ciphertext, DecapsulationKey, EncapsulationKey};
-use ml_kem::{B32, Decapsulate, Key, KeyExport, Seed};
+use meterseal_lattice as lattice;
+pub use meterseal_lattice::{CIPHERTEXT_SIZE, PUBLIC_SIZE, SECRET_SIZE, SEED_SIZE, Secret};
 use zeroize::Zeroizing;
 
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
 
-/// Bytes of an encapsulation key.
-pub const PUBLIC_SIZE: usize = 1184;
-/// Bytes of a ciphertext.
-pub const CIPHERTEXT_SIZE: usize = 1088;
-/// Bytes of a shared secret.
-pub const SECRET_SIZE: usize = 32;
-/// Bytes of a seed, d and z.
-pub const SEED_SIZE: usize = 64;
-
-/// The secret both sides end with. Wiped when dropped.
-pub type Secret = Zeroizing<[u8; SECRET_SIZE]>;
-
 /// A decapsulation key. Wiped when dropped.
-pub struct PrivateKey(DecapsulationKey);
+pub struct PrivateKey(lattice::PrivateKey);
 
 impl PrivateKey {
     /// A new key from the generator of the system.
@@ -38,13 +27,13 @@ impl PrivateKey {
     /// The key of a seed (FIPS 203, 7.1, with d and z given).
     #[must_use]
     pub fn from_seed(seed: &[u8; SEED_SIZE]) -> Self {
-        Self(DecapsulationKey::from_seed(Seed::from(*seed)))
+        Self(lattice::PrivateKey::from_seed(seed))
     }
 
     /// The encapsulation key as it is sent.
     #[must_use]
     pub fn public_bytes(&self) -> [u8; PUBLIC_SIZE] {
-        self.0.encapsulation_key().to_bytes().into()
+        self.0.public_bytes()
     }
 
     /// The shared secret of a ciphertext (FIPS 203, 7.3).
@@ -54,10 +43,10 @@ impl PrivateKey {
     /// # Errors
     /// [`Error::InvalidInput`] unless it has [`CIPHERTEXT_SIZE`] bytes.
     pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret, Error> {
-        let ciphertext = Ciphertext::try_from(ciphertext)
+        let ciphertext = ciphertext
+            .try_into()
             .map_err(|_| Error::InvalidInput("an ML-KEM-768 ciphertext has 1088 bytes"))?;
-        let shared = Zeroizing::new(self.0.decapsulate(&ciphertext));
-        Ok(copy(shared.as_ref()))
+        Ok(self.0.decapsulate(ciphertext))
     }
 }
 
@@ -67,29 +56,13 @@ impl PrivateKey {
 /// [`Error::InvalidKey`] for a key of another length or with a coefficient that is not reduced,
 /// [`Error::RandomnessFailure`].
 pub fn encapsulate(public: &[u8]) -> Result<([u8; CIPHERTEXT_SIZE], Secret), Error> {
+    let public = public
+        .try_into()
+        .map_err(|_| Error::InvalidKey("an ML-KEM-768 encapsulation key has 1184 bytes"))?;
     let mut message = Zeroizing::new([0; SECRET_SIZE]);
     System.fill(Purpose::Encryption, &mut message[..])?;
-    encapsulate_with(public, &message)
-}
-
-fn encapsulate_with(
-    public: &[u8],
-    message: &[u8; SECRET_SIZE],
-) -> Result<([u8; CIPHERTEXT_SIZE], Secret), Error> {
-    let encoded = Key::<EncapsulationKey>::try_from(public)
-        .map_err(|_| Error::InvalidKey("an ML-KEM-768 encapsulation key has 1184 bytes"))?;
-    let key = EncapsulationKey::new(&encoded)
-        .map_err(|_| Error::InvalidKey("an ML-KEM-768 encapsulation key out of range"))?;
-    let message = Zeroizing::new(B32::from(*message));
-    let (ciphertext, shared) = key.encapsulate_deterministic(&message);
-    let shared = Zeroizing::new(shared);
-    Ok((ciphertext.into(), copy(shared.as_ref())))
-}
-
-fn copy(shared: &[u8]) -> Secret {
-    let mut secret = Zeroizing::new([0; SECRET_SIZE]);
-    secret.copy_from_slice(shared);
-    secret
+    lattice::encapsulate(public, &message)
+        .ok_or(Error::InvalidKey("an ML-KEM-768 encapsulation key out of range"))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod errors {
     import_exception!(meterseal.errors, DecryptionFailed);
     import_exception!(meterseal.errors, RandomnessFailure);
     import_exception!(meterseal.errors, KeyExhausted);
+    import_exception!(meterseal.errors, FaultDetected);
 }
 
 /// The Python exception for a core error.
@@ -26,6 +27,7 @@ pub fn raise(error: Error) -> PyErr {
         Error::DecryptionFailed => errors::DecryptionFailed::new_err(text),
         Error::RandomnessFailure(_) => errors::RandomnessFailure::new_err(text),
         Error::Exhausted => errors::KeyExhausted::new_err(text),
+        Error::FaultDetected => errors::FaultDetected::new_err(text),
     }
 }
 

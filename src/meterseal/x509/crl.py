@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
 from meterseal.asn1.times import encode_time, read_time, whole_seconds
+from meterseal.crypto.checked import VerifyingSigner
 from meterseal.errors import MalformedData, UsageError
 from meterseal.x509 import extensions as ext
 from meterseal.x509 import pem
@@ -243,7 +244,7 @@ def issue_crl(  # noqa: PLR0913
         der.sequence(*(line.encode() for line in lines)) if lines else b"",
         der.explicit(0, ext.encode_extensions(_crl_extensions(ca_certificate, number))),
     )
-    signature = der.bit_string(ca_key.sign(tbs))
+    signature = der.bit_string(VerifyingSigner(ca_key).sign(tbs))
     return CertificateRevocationList.decode(der.sequence(tbs, SM2_WITH_SM3.encode(), signature))
 
 

@@ -25,6 +25,7 @@ from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
 from meterseal.asn1.times import encode_time, whole_seconds
 from meterseal.crypto import sm3
+from meterseal.crypto.checked import VerifyingSigner
 from meterseal.crypto.random import random_bytes
 from meterseal.errors import UsageError
 from meterseal.x509 import extensions as ext
@@ -192,7 +193,7 @@ def build_certificate(  # noqa: PLR0913
         spki.encoding,
         der.explicit(3, ext.encode_extensions(entries)) if entries else b"",
     )
-    signature = der.bit_string(issuer_key.sign(tbs))
+    signature = der.bit_string(VerifyingSigner(issuer_key).sign(tbs))
     return Certificate.decode(der.sequence(tbs, SM2_WITH_SM3.encode(), signature))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
+from meterseal.crypto.checked import VerifyingSigner
 from meterseal.errors import InvalidSignature, MalformedData
 from meterseal.x509 import extensions as ext
 from meterseal.x509 import pem
@@ -116,7 +117,7 @@ def create_request(
         SubjectPublicKeyInfo.of(key.public_key()).encoding,
         der.explicit(0, wanted),
     )
-    signature = der.bit_string(key.sign(info))
+    signature = der.bit_string(VerifyingSigner(key).sign(info))
     return CertificateRequest.decode(der.sequence(info, SM2_WITH_SM3.encode(), signature))
 
 

@@ -7,6 +7,24 @@ const COUNT_ERRORS: usize = 0x1201;
 const MAKE_UNDEFINED: usize = 0x4d43_0001;
 const MAKE_DEFINED: usize = 0x4d43_0002;
 
+/// Runs `act` on secret bytes and demands that memcheck sees no more uses of them than declared:
+/// decisions that are public, such as accept or reject.
+pub fn watch<T>(name: &str, declared: usize, act: impl FnOnce(&mut [u8; SECRET_SIZE]) -> T) {
+    let mut secret: [u8; SECRET_SIZE] = core::array::from_fn(|i| (i * 31 + 5) as u8);
+    make_bytes_secret(&mut secret);
+    let before = errors();
+    let result = act(&mut secret);
+    let seen = errors() - before;
+    // Dropping may free, and thereby look at, what has become secret.
+    core::mem::forget(result);
+    make_bytes_public(&mut secret);
+    println!("{name}: {seen} of {declared}");
+    assert!(seen <= declared, "{name}: {seen} uses of a secret, {declared} declared");
+}
+
+/// Bytes that [`watch`] gives.
+pub const SECRET_SIZE: usize = 400;
+
 /// Whether memcheck watches.
 pub fn is_running() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0) != 0

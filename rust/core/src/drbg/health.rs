@@ -2,7 +2,11 @@
 //!
 //! Each byte is a sample credited with half a bit, far less than the kernel gives: the tests are
 //! there for a source that is broken, not for one that is slightly weak. False alarm rate 2^-20.
+//!
+//! Samples become keys: nothing branches on them but the verdict over all that was fed. Hence the
+//! wrapping arithmetic: the check for an overflow that cannot be would branch too.
 
+use crate::ct;
 use crate::error::Error;
 
 /// Samples that must pass before the first use.
@@ -16,7 +20,9 @@ const PROPORTION_CUTOFF: u32 = 410;
 /// The state of both tests; it goes on over all input.
 #[derive(Default)]
 pub struct HealthTests {
-    last: Option<u8>,
+    last: u8,
+    /// Whether there was a last one: 0 or 1.
+    fed: u32,
     repetitions: u32,
     reference: u8,
     seen: u32,
@@ -29,33 +35,49 @@ impl HealthTests {
     /// # Errors
     /// [`Error::RandomnessFailure`] if either test fails.
     pub fn feed(&mut self, samples: &[u8]) -> Result<(), Error> {
-        samples.iter().try_for_each(|&sample| {
-            self.count_repetitions(sample)?;
-            self.count_proportion(sample)
-        })
-    }
-
-    fn count_repetitions(&mut self, sample: u8) -> Result<(), Error> {
-        self.repetitions = if self.last == Some(sample) { self.repetitions + 1 } else { 1 };
-        self.last = Some(sample);
-        if self.repetitions >= REPETITION_CUTOFF {
+        let (mut repeats, mut prefers) = (0, 0);
+        for &sample in samples {
+            repeats |= self.count_repetitions(sample);
+            prefers |= self.count_proportion(sample);
+        }
+        if repeats != 0 {
             return Err(Error::RandomnessFailure("the entropy source repeats itself"));
         }
-        Ok(())
-    }
-
-    fn count_proportion(&mut self, sample: u8) -> Result<(), Error> {
-        if self.seen == 0 {
-            self.reference = sample;
-            self.matches = 0;
-        }
-        self.matches += u32::from(sample == self.reference);
-        self.seen = (self.seen + 1) % WINDOW;
-        if self.matches >= PROPORTION_CUTOFF {
+        if prefers != 0 {
             return Err(Error::RandomnessFailure("the entropy source prefers one value"));
         }
         Ok(())
     }
+
+    /// 1 if there are now too many alike in a row.
+    fn count_repetitions(&mut self, sample: u8) -> u32 {
+        let alike = self.fed & is_equal(self.last, sample);
+        self.repetitions = self.repetitions.wrapping_mul(alike).wrapping_add(1);
+        self.last = sample;
+        self.fed = 1;
+        is_at_least(self.repetitions, REPETITION_CUTOFF)
+    }
+
+    /// 1 if there are now too many alike in the window.
+    fn count_proportion(&mut self, sample: u8) -> u32 {
+        if self.seen == 0 {
+            self.reference = sample;
+            self.matches = 0;
+        }
+        self.matches = self.matches.wrapping_add(is_equal(self.reference, sample));
+        self.seen = (self.seen + 1) % WINDOW;
+        is_at_least(self.matches, PROPORTION_CUTOFF)
+    }
+}
+
+/// 1 or 0, without a branch.
+fn is_equal(a: u8, b: u8) -> u32 {
+    (ct::mask_if_equal(u64::from(a), u64::from(b)) & 1) as u32
+}
+
+/// 1 or 0, without a branch; for numbers below 2^31.
+fn is_at_least(number: u32, limit: u32) -> u32 {
+    1 ^ (number.wrapping_sub(limit) >> 31)
 }
 
 #[cfg(test)]

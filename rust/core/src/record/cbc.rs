@@ -177,7 +177,7 @@ impl CbcOpener {
 
     /// The length of the fragment, and all ones if padding and MAC are right. The time depends on
     /// the length of `plain` alone.
-    pub(super) fn authenticate(&self, content_type: u8, plain: &[u8]) -> (usize, u64) {
+    pub(crate) fn authenticate(&self, content_type: u8, plain: &[u8]) -> (usize, u64) {
         let (padding, padding_good) = padding_length(plain);
         // Wrapping, because the check for an overflow that cannot be would branch on a secret.
         let fragment = (plain.len() - MAC_SIZE - 1).wrapping_sub(padding);

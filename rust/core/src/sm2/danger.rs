@@ -13,14 +13,15 @@ use crate::error::Error;
 /// Signs e with that nonce (GB/T 32918.2-2016, 6.1).
 ///
 /// # Errors
-/// [`Error::InvalidInput`] unless the nonce is of 1 to n-1 and the standard accepts it for e.
+/// [`Error::InvalidInput`] unless the nonce is of 1 to n-1 and the standard accepts it for e;
+/// [`Error::FaultDetected`].
 pub fn sign_digest_with_nonce(
     key: &PrivateKey,
     e: &[u8; 32],
     nonce: &[u8; 32],
 ) -> Result<Signature, Error> {
     let refused = Error::InvalidInput("the standard asks for another nonce");
-    key.answer(&Commitment::new(given_scalar(nonce)?)?, e).ok_or(refused)
+    key.answer(&Commitment::new(given_scalar(nonce)?)?, e)?.ok_or(refused)
 }
 
 /// Encrypts with that nonce (GB/T 32918.4-2016, 6.1).

@@ -51,7 +51,7 @@ pub(super) fn decode_uncompressed(coordinates: &[u8]) -> Result<Affine, Error> {
 fn point_from<A: Arithmetic>(x: &[u8; 32], y: &[u8; 32]) -> Result<Affine, Error> {
     let x = Fe::from_bytes::<A>(x).ok_or(TOO_LARGE)?;
     let y = Fe::from_bytes::<A>(y).ok_or(TOO_LARGE)?;
-    Some(Affine { x, y }).filter(Affine::is_on_curve::<A>).ok_or(OFF_CURVE)
+    Some(Affine { x, y }).filter(|point| point.is_on_curve::<A>() != 0).ok_or(OFF_CURVE)
 }
 
 fn decode_compressed(odd: bool, x: &[u8]) -> Result<Affine, Error> {

@@ -124,6 +124,8 @@ impl fmt::Debug for PublicKey {
 #[derive(Clone)]
 pub struct PrivateKey {
     d: Zeroizing<Scalar>,
+    /// 1 + d, made before d was used: signatures made with a d that has changed are noticed.
+    successor: Zeroizing<Scalar>,
     public: PublicKey,
     inverse: OnceLock<Zeroizing<Scalar>>,
 }
@@ -195,13 +197,48 @@ impl PrivateKey {
         self.inverse.get_or_init(|| Zeroizing::new(self.d.add(&Scalar::ONE).invert_to_montgomery()))
     }
 
+    /// 1 + d
+    pub(super) fn successor(&self) -> &Scalar {
+        &self.successor
+    }
+
     fn from_scalar(d: Scalar) -> Result<Self, Error> {
         let d = Zeroizing::new(d);
-        if d.add(&Scalar::ONE).is_zero() != 0 {
+        let successor = Zeroizing::new(d.add(&Scalar::ONE));
+        if successor.is_zero() != 0 {
             return Err(OUT_OF_RANGE);
         }
         let public = PublicKey::from_point(multiply::base(&d).ok_or(OUT_OF_RANGE)?);
-        Ok(Self { d, public, inverse: OnceLock::new() })
+        Ok(Self { d, successor, public, inverse: OnceLock::new() })
+    }
+}
+
+/// What a bit can turn in while the key lies in memory.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    D,
+    Successor,
+    Inverse,
+}
+
+#[cfg(test)]
+impl PrivateKey {
+    /// Tells memcheck that the public key is public.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn declare_public(&mut self) {
+        crate::arch::valgrind::make_public(&mut self.public.point);
+        crate::arch::valgrind::make_public(&mut self.public.bytes);
+    }
+
+    pub(super) fn flip(&mut self, part: Part, bit: usize) {
+        let value = match part {
+            Part::D => Some(&mut self.d),
+            Part::Successor => Some(&mut self.successor),
+            Part::Inverse => self.inverse.get_mut(),
+        };
+        let value = value.unwrap_or_else(|| panic!("there is no inverse before a signature"));
+        value.0[bit / 64] ^= 1 << (bit % 64);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod danger;
 mod encoding;
 mod encrypt;
 mod exchange;
+mod fault;
 mod field;
 mod key;
 mod limbs;

@@ -2,6 +2,7 @@
 //!
 //! The back-end is chosen once per operation.
 
+use super::fault::{Place, strike};
 use super::field::{Arithmetic, Fe};
 use super::limbs::{self, Limbs};
 use super::point::{Affine, Jacobian};
@@ -48,9 +49,9 @@ pub fn public_sum_has_x(s: &Scalar, t: &Scalar, point: &Affine, expected: &Scala
     dispatch!(A => has_x::<A>(&public_sum::<A>(s, t, point), expected))
 }
 
-/// Whether the coordinates fulfil the equation of the curve.
+/// Ones if the coordinates fulfil the equation of the curve.
 #[must_use]
-pub fn is_on_curve(point: &Affine) -> bool {
+pub fn is_on_curve(point: &Affine) -> u64 {
     dispatch!(A => point.is_on_curve::<A>())
 }
 
@@ -62,12 +63,16 @@ pub(super) fn base_jacobian<A: Arithmetic>(k: &Scalar) -> Jacobian {
     let mut sum = Jacobian::INFINITY;
     for (window, multiples) in (0..).zip(table) {
         let (magnitude, negative) = limbs::booth_digit::<{ tables::WIDTH }>(&k.0, window);
+        let mut digit = [magnitude, 0, 0, 0];
+        strike(Place::Digit(window), &mut digit);
+        let magnitude = digit[0];
         let [x, y] = A::look_up(multiples, magnitude);
         let y = Fe::select(negative, &A::sub(&Fe::ZERO, &y), &y);
         let addend = Affine { x, y };
         let (next, _) = sum.add_affine_distinct::<A>(&addend);
         let next = Jacobian::select(sum.is_infinity(), &addend.to_jacobian(), &next);
         sum = Jacobian::select(crate::ct::mask_if_zero(magnitude), &sum, &next);
+        strike(Place::Sum(window), &mut sum.x.0);
     }
     sum
 }

@@ -46,10 +46,10 @@ pub struct Jacobian {
 }
 
 impl Affine {
-    /// Whether the coordinates fulfil the equation of the curve.
+    /// Ones if the coordinates fulfil the equation of the curve.
     #[must_use]
-    pub fn is_on_curve<A: Arithmetic>(&self) -> bool {
-        A::sqr(&self.y).is_equal(&right_side::<A>(&self.x)) != 0
+    pub fn is_on_curve<A: Arithmetic>(&self) -> u64 {
+        A::sqr(&self.y).is_equal(&right_side::<A>(&self.x))
     }
 
     /// The point of that x whose y has that parity; `None` if there is none. Not for secrets.

@@ -1,13 +1,21 @@
 //! Signatures (GB/T 32918.2-2016).
 //!
 //! With the inverse of 1 + d at hand, A6 is one product: s = (1 + d)^-1 (k + r) - r.
+//!
+//! A bit that turns in memory or in an addition must not make a signature that tells about k or d:
+//! each is checked against values kept apart from those it was made of
+//! (docs/decisions/0006-faults-in-signing.md).
+
+use core::hint::black_box;
 
 use zeroize::Zeroizing;
 
 use super::encoding::{self, SignatureEncoding};
+use super::fault::{Place, strike};
 use super::key::{PrivateKey, PublicKey};
 use super::multiply;
 use super::nonce::HedgedNonces;
+use super::point::Affine;
 use super::scalar::Scalar;
 use crate::drbg::{Randomness, System, process_mark};
 use crate::error::Error;
@@ -40,7 +48,8 @@ impl PrivateKey {
     /// Signs a message.
     ///
     /// # Errors
-    /// [`Error::RandomnessFailure`]; [`Error::InvalidInput`] for an identifier that is too long.
+    /// [`Error::RandomnessFailure`]; [`Error::InvalidInput`] for an identifier that is too long;
+    /// [`Error::FaultDetected`].
     pub fn sign(&self, message: &[u8], distinguishing_id: &[u8]) -> Result<Signature, Error> {
         // A1, A2: e = SM3(Z, M)
         self.sign_digest(&self.public_key().message_digest(message, distinguishing_id)?)
@@ -49,7 +58,7 @@ impl PrivateKey {
     /// Signs e.
     ///
     /// # Errors
-    /// [`Error::RandomnessFailure`].
+    /// [`Error::RandomnessFailure`]; [`Error::FaultDetected`].
     pub fn sign_digest(&self, e: &[u8; 32]) -> Result<Signature, Error> {
         self.sign_digest_with(e, &mut System)
     }
@@ -57,7 +66,7 @@ impl PrivateKey {
     /// Signs e with that randomness.
     ///
     /// # Errors
-    /// [`Error::RandomnessFailure`].
+    /// [`Error::RandomnessFailure`]; [`Error::FaultDetected`].
     pub fn sign_digest_with(
         &self,
         e: &[u8; 32],
@@ -67,42 +76,71 @@ impl PrivateKey {
         loop {
             // A3: k
             let commitment = Commitment::new(nonces.next_nonce()?)?;
-            if let Some(signature) = self.answer(&commitment, e) {
+            if let Some(signature) = self.answer(&commitment, e)? {
                 return Ok(signature);
             }
         }
     }
 
     /// A5 and A6; `None` if the standard asks for another k.
-    pub(super) fn answer(&self, commitment: &Commitment, e: &[u8; 32]) -> Option<Signature> {
+    pub(super) fn answer(
+        &self,
+        commitment: &Commitment,
+        e: &[u8; 32],
+    ) -> Result<Option<Signature>, Error> {
         // A5: r = (e + x1) mod n, not 0, and r + k not n
-        let r = Scalar::reduced(e).add(&commitment.x);
+        let mut r = Scalar::reduced(e).add(&commitment.x());
+        strike(Place::R, &mut r.0);
         let sum = Zeroizing::new(r.add(&commitment.k));
         if r.is_zero() | sum.is_zero() != 0 {
-            return None;
+            return Ok(None);
         }
         // A6: s = (1 + d)^-1 (k - r d) mod n, not 0
-        let s = sum.mul_montgomery(self.inverse()).sub(&r);
-        (s.is_zero() == 0).then_some(Signature { r, s })
+        let mut s = sum.mul_montgomery(self.inverse()).sub(&r);
+        strike(Place::S, &mut s.0);
+        if s.is_zero() != 0 {
+            return Ok(None);
+        }
+        let signature = Signature { r, s };
+        if self.is_sound(&signature, black_box(commitment), e) {
+            Ok(Some(signature))
+        } else {
+            Err(Error::FaultDetected)
+        }
+    }
+
+    /// Whether r - e is x1 of a point of the curve, and (r + s) (1 + d) = k + r.
+    fn is_sound(&self, signature: &Signature, commitment: &Commitment, e: &[u8; 32]) -> bool {
+        let Signature { r, s } = black_box(signature);
+        let same_x = r.sub(&Scalar::reduced(e)).is_equal(&commitment.x());
+        let left = Zeroizing::new(r.add(s).mul(self.successor()));
+        let right = Zeroizing::new(r.sub(&commitment.opposite));
+        let on_curve = multiply::is_on_curve(&commitment.point);
+        same_x & left.is_equal(&right) & on_curve != 0
     }
 }
 
-/// A nonce and the x coordinate of its point: what a signature needs before the message is known.
+/// A nonce and its point: what a signature needs before the message is known.
 pub(super) struct Commitment {
     k: Zeroizing<Scalar>,
-    x: Scalar,
+    /// n - k, made before k was used.
+    opposite: Zeroizing<Scalar>,
+    point: Affine,
 }
 
 impl Commitment {
-    /// A4: (x1, y1) = [k] G. A point off the curve would be a fault of the machine: it could reveal
-    /// the key, so nothing is signed with it.
+    /// A4: (x1, y1) = [k] G.
     pub(super) fn new(k: Scalar) -> Result<Self, Error> {
         let k = Zeroizing::new(k);
-        let point = multiply::base(&k)
-            .filter(multiply::is_on_curve)
-            .ok_or(Error::RandomnessFailure("the point of the nonce is wrong"))?;
-        let x = Scalar::reduced(&encoding::field_bytes(&point.x));
-        Ok(Self { k, x })
+        let opposite = Zeroizing::new(Scalar::default().sub(&k));
+        // A nonce is never 0, so that infinity would be a fault.
+        let point = multiply::base(&k).ok_or(Error::FaultDetected)?;
+        Ok(Self { k, opposite, point })
+    }
+
+    /// x1 mod n
+    fn x(&self) -> Scalar {
+        Scalar::reduced(&encoding::field_bytes(&self.point.x))
     }
 }
 
@@ -138,13 +176,16 @@ impl Signer {
     /// nonce: a signer that finds itself in another process takes a new one.
     ///
     /// # Errors
-    /// [`Error::RandomnessFailure`] if another nonce is needed and none is to be had.
+    /// [`Error::FaultDetected`]; [`Error::RandomnessFailure`] if another nonce is needed and none is
+    /// to be had.
     pub fn finish(self) -> Result<Signature, Error> {
         let e = self.hash.finalize();
-        let prepared = (self.process == process_mark())
-            .then(|| self.key.answer(&self.commitment, &e))
-            .flatten();
-        prepared.map_or_else(|| self.key.sign_digest(&e), Ok)
+        if self.process == process_mark()
+            && let Some(signature) = self.key.answer(&self.commitment, &e)?
+        {
+            return Ok(signature);
+        }
+        self.key.sign_digest(&e)
     }
 }
 
@@ -181,5 +222,105 @@ impl PublicKey {
         } else {
             Err(Error::InvalidSignature)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::with_fault;
+    use super::super::key::Part;
+    use super::*;
+
+    const E: [u8; 32] = [9; 32];
+    const FAULT: Option<Error> = Some(Error::FaultDetected);
+
+    fn key() -> PrivateKey {
+        PrivateKey::from_bytes(&[7; 32]).unwrap_or_else(|_| panic!("a good key"))
+    }
+
+    /// With a nonce none of whose windows is zero.
+    fn commitment() -> Result<Commitment, Error> {
+        Commitment::new(Scalar::reduced(&[0x5b; 32]))
+    }
+
+    fn sign(key: &PrivateKey) -> Result<Option<Signature>, Error> {
+        key.answer(&commitment()?, &E)
+    }
+
+    #[test]
+    fn without_a_fault_the_signature_verifies() {
+        let signature = sign(&key()).ok().flatten().unwrap_or_else(|| panic!("no signature"));
+        assert_eq!(key().public_key().verify_digest(&signature, &E), Ok(()));
+    }
+
+    #[test]
+    fn a_bit_that_turns_in_what_waits_for_the_message_is_noticed() {
+        let key = key();
+        let values: [fn(&mut Commitment) -> &mut super::super::limbs::Limbs; 4] = [
+            |commitment| &mut commitment.k.0,
+            |commitment| &mut commitment.opposite.0,
+            |commitment| &mut commitment.point.x.0,
+            |commitment| &mut commitment.point.y.0,
+        ];
+        for (number, value) in values.iter().enumerate() {
+            for bit in 0..256 {
+                let mut commitment = commitment().unwrap_or_else(|_| panic!("a good nonce"));
+                value(&mut commitment)[bit / 64] ^= 1 << (bit % 64);
+                let outcome = key.answer(&commitment, &E);
+                assert_eq!(outcome.err(), FAULT, "value {number}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bit_that_turns_in_the_key_is_noticed() {
+        for bit in 0..256 {
+            for part in [Part::D, Part::Successor, Part::Inverse] {
+                let mut key = key();
+                if matches!(part, Part::Inverse) {
+                    key.inverse();
+                }
+                key.flip(part, bit);
+                assert_eq!(sign(&key).err(), FAULT, "{part:?}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bit_that_turns_in_the_signature_is_noticed() {
+        let key = key();
+        for bit in 0..256 {
+            for place in [Place::R, Place::S] {
+                let outcome = with_fault(place, bit, || sign(&key));
+                assert_eq!(outcome.err(), FAULT, "{place:?}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bit_that_turns_in_an_addition_is_noticed() {
+        let key = key();
+        for window in 0..43 {
+            for bit in (window as usize..256).step_by(37) {
+                let outcome = with_fault(Place::Sum(window), bit, || sign(&key));
+                assert_eq!(outcome.err(), FAULT, "window {window}, bit {bit}");
+            }
+        }
+    }
+
+    /// A point of the curve, though not that of k: what remains for whoever verifies.
+    #[test]
+    fn a_wrong_digit_is_what_verification_alone_notices() {
+        let key = key();
+        let mut passed = 0;
+        for window in 0..42 {
+            let outcome = with_fault(Place::Digit(window), 0, || sign(&key));
+            if let Ok(Some(signature)) = outcome {
+                let verified = key.public_key().verify_digest(&signature, &E);
+                assert_eq!(verified, Err(Error::InvalidSignature), "window {window}");
+                passed += 1;
+            }
+        }
+        assert!(passed > 20, "{passed}: then the decision record says too little of the check");
     }
 }
