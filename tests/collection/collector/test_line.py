@@ -33,7 +33,7 @@ class Port:
     def __init__(self) -> None:
         self.answers: dict[MeterAddress, Values | Exception] = {}
         self.sealed: dict[MeterAddress, list[bytes]] = {}
-        self.released: list[tuple[MeterAddress, int, int]] = []
+        self.asked_after: list[tuple[int, int] | None] = []
         self.asked: list[MeterAddress] = []
 
     async def read(self, meter: MeterAddress) -> tuple[Values, Quality]:
@@ -44,12 +44,13 @@ class Port:
             raise answer
         return answer, Quality.SIMULATED
 
-    async def read_sealed(self, meter: MeterAddress) -> Sequence[bytes]:
-        return list(self.sealed[meter])
-
-    async def release(self, meter: MeterAddress, epoch: int, sequence: int) -> None:
-        self.released.append((meter, epoch, sequence))
-        self.sealed[meter].clear()
+    async def read_sealed(
+        self, meter: MeterAddress, after: tuple[int, int] | None
+    ) -> Sequence[bytes]:
+        self.asked_after.append(after)
+        if after is None:
+            return self.sealed[meter]
+        return [each for each in self.sealed[meter] if key_of(each) > after]
 
 
 class Bench:
@@ -75,6 +76,7 @@ class Bench:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
+            await self.keeper.close()
 
     async def kept(self, count: int) -> list[Statement]:
         async with asyncio.timeout(20):
@@ -175,17 +177,23 @@ def sealed_by(meter: MeterAddress, *sequences: int) -> list[bytes]:
     ]
 
 
-def test_a_meter_that_seals_itself_keeps_its_word_until_it_is_kept(bench: Bench) -> None:
+def key_of(sealed: bytes) -> tuple[int, int]:
+    statement = open_sealed(sealed).statement
+    return statement.epoch, statement.sequence
+
+
+def test_a_meter_that_seals_itself_is_asked_for_what_was_not_kept_yet(bench: Bench) -> None:
     bench.port.sealed[METER] = sealed_by(METER, 41, 42)
 
     async def main() -> None:
         async with bench.running([METER], frozenset({METER})):
             statements = await bench.kept(2)
-            async with asyncio.timeout(10):
-                while not bench.port.released:
-                    await asyncio.sleep(0.01)
-        assert [(it.epoch, it.sequence) for it in statements] == [(5, 41), (5, 42)]
-        assert bench.port.released[0] == (METER, 5, 42)
+            assert [(it.epoch, it.sequence) for it in statements] == [(5, 41), (5, 42)]
+            bench.port.sealed[METER] += sealed_by(METER, 43)
+            statements = await bench.kept(3)
+        assert [it.sequence for it in statements] == [41, 42, 43]
+        assert bench.port.asked_after[0] is None
+        assert (5, 42) in bench.port.asked_after
 
     asyncio.run(main())
 
@@ -205,4 +213,4 @@ def test_what_is_not_the_meters_own_statement_is_not_taken(
     asyncio.run(main())
     assert bench.outbox.depth().statements == 0
     assert bench.outbox.health()[0].last_error
-    assert bench.port.released == []
+    assert set(bench.port.asked_after) == {None}

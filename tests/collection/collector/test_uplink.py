@@ -29,6 +29,7 @@ class Scene:
 
     def __init__(self, folder: Path, patience: float = 5.0) -> None:
         self.folder = folder
+        self.wanted = 0
         self.port, nats_port = free_port(), free_port()
         self.broker = EmbeddedBroker(folder / "broker", self.port, nats_port)
         self.outbox = Outbox(folder / "outbox", born_at=1)
@@ -54,8 +55,11 @@ class Scene:
         for _ in range(count):
             now = self.clock.now()
             sample = Sample(METER, now, {Quantity.VOLTAGE_A: 23000}, Quality.SOUND)
-            kept = await self.keeper.put(sample)
-        await kept
+            await self.keeper.put(sample)
+        total = self.wanted = self.wanted + count
+        async with asyncio.timeout(20):
+            while self.keeper.kept < total:
+                await asyncio.sleep(0.005)
 
     async def emptied(self) -> None:
         async with asyncio.timeout(30):
@@ -83,6 +87,7 @@ def play(folder: Path, story: Callable[[Scene], object], patience: float = 5.0) 
         try:
             async with scene.broker:
                 await story(scene)  # type: ignore[misc]
+                await scene.keeper.close()
         finally:
             scene.outbox.close()
         return scene

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from meterseal.collection.model import MeterAddress, Quality, Reading, Statement, Values
 
@@ -57,9 +57,6 @@ class SealedByMeter:
     error: str | None = None
 
 
-_Item: TypeAlias = "tuple[Sample | SealedByMeter, asyncio.Future[None]]"
-
-
 class Keeper:
     """Takes samples from many lines and writes them in one thread.
 
@@ -69,17 +66,20 @@ class Keeper:
     def __init__(self, outbox: Outbox, sealer: Sealer) -> None:
         self._outbox = outbox
         self._sealer = sealer
-        self._queue: asyncio.Queue[_Item] = asyncio.Queue(_QUEUE)
+        self._queue: asyncio.Queue[Sample | SealedByMeter] = asyncio.Queue(_QUEUE)
         self._thread = ThreadPoolExecutor(1, "outbox")
         self.fresh = asyncio.Event()
         self.kept = 0
+        self._in_hand: list[Sample | SealedByMeter] = []
         self.trouble: str | None = None
 
-    async def put(self, sample: Sample | SealedByMeter) -> asyncio.Future[None]:
-        """Hand over a sample; waits while there is no room. Returns what ends when it is kept."""
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put((sample, kept))
-        return kept
+    async def put(self, sample: Sample | SealedByMeter) -> None:
+        """Hand over a sample; waits while there is no room."""
+        await self._queue.put(sample)
+
+    async def heard(self, meter: MeterAddress) -> tuple[int, int] | None:
+        """Return epoch and sequence of what this meter sealed last, of what is kept."""
+        return await self.call(self._outbox.heard, meter)
 
     async def call(
         self,
@@ -92,28 +92,47 @@ class Keeper:
         return await call(self._thread, lambda: function(*args, **kwargs))
 
     async def run(self) -> None:
-        """Keep samples until cancelled; what is in hand then is still kept."""
+        """Keep samples until cancelled; then `close` keeps what is left."""
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < _BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            await asyncio.shield(self._keep(batch))
+            await self._keep([await self._queue.get(), *self._take()])
 
-    async def _keep(self, batch: Sequence[_Item]) -> None:
-        while True:
+    async def close(self) -> None:
+        """Keep what still waits, if that can be done at once, and end the outbox's thread."""
+        while left := self._in_hand or self._take():
+            self._in_hand = []
             try:
-                self.kept += await self.call(self._write, [sample for sample, _ in batch])
+                self.kept += await self.call(self._write, left)
+            except sqlite3.Error as error:
+                _log.error("%d samples could not be kept: %s", len(left), error)
+        self._thread.shutdown()
+
+    def _take(self) -> list[Sample | SealedByMeter]:
+        count = min(self._queue.qsize(), _BATCH - 1)
+        return [self._queue.get_nowait() for _ in range(count)]
+
+    async def _keep(self, batch: list[Sample | SealedByMeter]) -> None:
+        self._in_hand = batch
+        while True:
+            write = asyncio.ensure_future(self.call(self._write, batch))
+            write.add_done_callback(self._written)
+            try:
+                await asyncio.shield(write)
+            except asyncio.CancelledError:
+                await asyncio.wait((write,))  # a thread cannot be stopped: it is waited for
+                raise
             except sqlite3.Error as error:
                 self.trouble = f"the outbox cannot be written: {error}"
                 _log.error("%s; trying again", self.trouble)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self.trouble = None
-            self.fresh.set()
-            for _, kept in batch:
-                if not kept.done():
-                    kept.set_result(None)
             return
+
+    def _written(self, write: asyncio.Future[int]) -> None:
+        if write.exception() is None:
+            self.kept += write.result()
+            self._in_hand = []
+            self.fresh.set()
 
     def _write(self, batch: Sequence[Sample | SealedByMeter]) -> int:
         samples = [each for each in batch if isinstance(each, Sample)]

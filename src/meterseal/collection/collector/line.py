@@ -37,12 +37,10 @@ class MeterPort(Protocol):
         """Return what the meter measures now; `Quality.PARTIAL` if some of it did not come."""
         ...
 
-    async def read_sealed(self, meter: MeterAddress) -> Sequence[bytes]:
-        """Return what the meter sealed and still holds, the oldest first."""
-        ...
-
-    async def release(self, meter: MeterAddress, epoch: int, sequence: int) -> None:
-        """Tell the meter that it need not hold what it sealed up to this sequence any longer."""
+    async def read_sealed(
+        self, meter: MeterAddress, after: tuple[int, int] | None
+    ) -> Sequence[bytes]:
+        """Return some of what the meter sealed after this (epoch, sequence), the oldest first."""
         ...
 
 
@@ -85,10 +83,7 @@ class Line:
         if sample.error:
             _log.warning("meter %s: %s", meter, sample.error)
         self._plan.record(meter, self._clock.now(), answered=sample.error is None)
-        kept = await self._keeper.put(sample)
-        if isinstance(sample, SealedByMeter) and sample.statements:
-            await kept
-            await self._release(sample)
+        await self._keeper.put(sample)
 
     async def _read(self, meter: MeterAddress) -> Sample:
         """Ask one meter. The time is that of the answer: never old values under a fresh time."""
@@ -103,7 +98,8 @@ class Line:
     async def _read_sealed(self, meter: MeterAddress) -> SealedByMeter:
         """Ask a meter that seals itself; what is not its own statement is refused here already."""
         try:
-            encodings = await self._port.read_sealed(meter)
+            after = await self._keeper.heard(meter)
+            encodings = await self._port.read_sealed(meter, after)
             statements = [open_sealed(encoding).statement for encoding in encodings]
             if any(statement.meter != meter for statement in statements):
                 raise MalformedData("it handed out a statement of another meter")
@@ -111,14 +107,6 @@ class Line:
             return SealedByMeter(meter, self._clock.now(), (), _reason(error))
         pairs = tuple(zip(statements, encodings, strict=True))
         return SealedByMeter(meter, self._clock.now(), pairs)
-
-    async def _release(self, sample: SealedByMeter) -> None:
-        last, _ = sample.statements[-1]
-        try:
-            await self._port.release(sample.meter, last.epoch, last.sequence)
-        except (OSError, MeterSealError) as error:
-            # It will hand them out once more, and they will be known already.
-            _log.warning("meter %s does not release: %s", sample.meter, _reason(error))
 
 
 def _reason(error: Exception) -> str:

@@ -57,6 +57,11 @@ CREATE TABLE refused (
 ) STRICT;
 CREATE TABLE receipts (issued_at INTEGER NOT NULL, encoding BLOB NOT NULL) STRICT;
 CREATE INDEX receipts_by_time ON receipts (issued_at);
+CREATE TABLE heard (
+    meter INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL
+) STRICT;
 CREATE TABLE meters (
     meter INTEGER PRIMARY KEY,
     polls INTEGER NOT NULL,
@@ -166,9 +171,20 @@ class Outbox:
         return len(rows)
 
     def keep(self, statements: Iterable[tuple[Statement, bytes]]) -> int:
-        """Keep statements that their meters sealed themselves; returns how many were new."""
+        """Keep statements that their meters sealed themselves; returns how many were new.
+
+        `heard` names the last of each meter from then on.
+        """
         with self._transaction() as db:
-            return self._insert(db, [_row(statement, sealed) for statement, sealed in statements])
+            rows = [_row(statement, sealed) for statement, sealed in statements]
+            db.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", [r[:3] for r in rows])
+            return self._insert(db, rows)
+
+    def heard(self, meter: MeterAddress) -> tuple[int, int] | None:
+        """Return epoch and sequence of the last statement that this meter sealed and we kept."""
+        query = "SELECT epoch, sequence FROM heard WHERE meter = ?"
+        row = self._db.execute(query, (int(meter),)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
 
     def waiting(self, after: int, last: int | None, count: int, size: int) -> list[Outgoing]:
         """Return what waits with ids above `after`, up to `last`: at most `count`, within `size`.

@@ -14,6 +14,8 @@ from meterseal.collection.dlt645.items import (
 from meterseal.collection.dlt645.master import Answer, Conversation
 from meterseal.collection.dlt645.messages import (
     SEALED_BY_SEQUENCE,
+    SEALED_FROM,
+    SEALED_HELD,
     SEALED_NEWEST,
     Authority,
     ErrorFlag,
@@ -28,6 +30,8 @@ __all__ = [
     "BROADCAST",
     "FAMILIES",
     "SEALED_BY_SEQUENCE",
+    "SEALED_FROM",
+    "SEALED_HELD",
     "SEALED_NEWEST",
     "Answer",
     "Authority",

@@ -22,6 +22,8 @@ __all__ = [
     "ALL_EVENTS",
     "RATES",
     "SEALED_BY_SEQUENCE",
+    "SEALED_FROM",
+    "SEALED_HELD",
     "SEALED_NEWEST",
     "Authority",
     "ErrorFlag",
@@ -37,11 +39,15 @@ ALL_EVENTS: Final = 0xFFFFFFFF
 RATES: Final = {0x02: 600, 0x04: 1200, 0x08: 2400, 0x10: 4800, 0x20: 9600, 0x40: 19200}
 
 SEALED_NEWEST: Final = 0xE1000000
+SEALED_HELD: Final = 0xE1000001
 SEALED_BY_SEQUENCE: Final = 0xE1010000
+SEALED_FROM: Final = 0xE1020000
 """Our own identifiers, in the room left to makers: statements that the meter sealed itself.
 
-E1000000 is the newest one, E101ssss the one whose sequence number ends in ssss (hexadecimal). The
-data are opaque bytes, of any length up to what following frames carry.
+E1000000 is the newest one, E101ssss the one whose sequence number ends in ssss (hexadecimal): bytes
+of any length up to what following frames carry. E1000001 gives those that the meter holds, the
+oldest first, E102ssss those from the number on that ends in ssss: a CBOR array of as many as fit an
+answer, empty where none is left.
 """
 
 _COUNTS: Final = range(1, 256)
