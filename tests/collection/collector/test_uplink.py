@@ -68,10 +68,11 @@ class Scene:
 
     @contextlib.asynccontextmanager
     async def running(self, *, station: bool = True) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self.uplink.run())]
+        tasks = [asyncio.create_task(self.keeper.run())]
         if station:
             tasks.append(asyncio.create_task(self.station.run()))
             await self.station.ready()
+        tasks.append(asyncio.create_task(self.uplink.run()))
         try:
             yield
         finally:
@@ -186,6 +187,22 @@ def test_a_final_refusal_ends_the_sending_and_is_shown(tmp_path: Path) -> None:
     assert scene.uplink.status.refused == 3
     with contextlib.closing(Outbox(tmp_path / "outbox", 2)) as outbox:
         assert [refused.verdict for refused in outbox.refused()] == [Verdict.METER] * 3
+
+
+def test_a_station_that_does_not_know_the_signer_is_shown_its_certificate(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        def judge(_: object) -> Verdict:
+            known = len(scene.station.certificates) > 1  # the first came at the connection
+            return Verdict.STORED if known else Verdict.STRANGER
+
+        scene.station.judge = judge
+        async with scene.running():
+            await scene.read(3)
+            await scene.emptied()
+
+    scene = play(tmp_path, story)
+    assert set(sequences(scene)) == {1, 2, 3}
+    assert scene.uplink.status.stored == 3
 
 
 def test_a_restarted_broker_costs_nothing(tmp_path: Path) -> None:

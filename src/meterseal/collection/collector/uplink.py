@@ -19,7 +19,7 @@ import aiomqtt
 
 from meterseal.collection import topics
 from meterseal.collection.collector.window import Window
-from meterseal.collection.receipts import open_receipt
+from meterseal.collection.receipts import Verdict, open_receipt
 from meterseal.collection.topics import MAX_BUNDLE, MAX_BUNDLE_SIZE
 from meterseal.errors import InvalidSignature, MalformedData
 
@@ -38,6 +38,7 @@ _log: Final = logging.getLogger("meterseal.collector")
 _RECEIPT_DAYS: Final = 400
 _DAY: Final = 86_400_000
 _HOLD_SECONDS: Final = 60.0
+_STRANGER_SECONDS: Final = 1.0
 _BACKOFF: Final = (1.0, 30.0)
 _STATUS_SECONDS: Final = 5.0
 _TIMEOUT: Final = 10.0
@@ -202,13 +203,13 @@ class Uplink:
     async def _receive(self, client: aiomqtt.Client, window: Window) -> None:
         async for message in client.messages:
             try:
-                await self._settle(bytes(message.payload or b""), window)
+                await self._settle(client, bytes(message.payload or b""), window)
             except (MalformedData, InvalidSignature) as error:
                 self.status.bad_receipts += 1
                 _log.warning("a receipt was not taken: %s", error)
         raise aiomqtt.MqttError("the broker closed the connection")
 
-    async def _settle(self, encoding: bytes, window: Window) -> None:
+    async def _settle(self, client: aiomqtt.Client, encoding: bytes, window: Window) -> None:
         receipt, envelope = open_receipt(encoding)
         key = self._stations.get(envelope.key_id)
         if key is None:
@@ -219,7 +220,10 @@ class Uplink:
         self._clock.compare(receipt.issued_at)
         settled = await self._keeper.call(self._outbox.settle, receipt, encoding)
         window.settled((*settled.stored, *settled.refused))
-        window.hold(settled.kept, _seconds() + _HOLD_SECONDS)
+        strange = any(entry.verdict is Verdict.STRANGER for entry in receipt.entries)
+        window.hold(settled.kept, _seconds() + (_STRANGER_SECONDS if strange else _HOLD_SECONDS))
+        if strange:
+            await self._announce(client)
         self.status.stored += len(settled.stored)
         self.status.refused += len(settled.refused)
         self.status.last_receipt = receipt.issued_at
