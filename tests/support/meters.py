@@ -1,6 +1,8 @@
 """Software meters for tests: their clocks stand still until they are told."""
 
+import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from meterseal.collection.meter.measurement import Measurement
@@ -11,6 +13,8 @@ from meterseal.collection.meter.store import Change, MeterStore
 from meterseal.collection.meter.waveform import OperatingPoint, Waveforms, measure_point, render
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.sealing import Sealer
+from meterseal.crypto.sm2 import PrivateKey
+from meterseal.x509 import KeyUsage, Name, self_signed
 
 ADDRESS = MeterAddress("202611230001")
 MORNING = 1_795_392_000_000  # 2026-11-23 08:00 at UTC+8
@@ -64,3 +68,44 @@ class Bench:
 
     def close(self) -> None:
         self.store.close()
+
+
+class HandClock:
+    """A clock that runs only when it is told to."""
+
+    def __init__(self, wall: int = MORNING) -> None:
+        self._wall, self._steady = wall, 0
+        self._moved = asyncio.Event()
+
+    def wall(self) -> int:
+        return self._wall + self._steady
+
+    def steady(self) -> int:
+        return self._steady
+
+    async def sleep(self, ms: int) -> None:
+        until = self._steady + ms
+        while self._steady < until:
+            await self._moved.wait()
+
+    async def advance(self, ms: int, step: int = 1000) -> None:
+        """Let time pass in steps, and those who wait for each of them do their work."""
+        for _ in range(ms // step):
+            self._steady += step
+            self._moved.set()
+            self._moved = asyncio.Event()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+
+def sealer_for(address: MeterAddress) -> tuple[Sealer, PrivateKey]:
+    """A key of a meter and what seals with it."""
+    key = PrivateKey.generate()
+    certificate = self_signed(
+        key,
+        Name.parse(f"/CN=meter-{address}"),
+        not_before=datetime(2026, 11, 22, tzinfo=UTC),
+        days=30,
+        key_usage=KeyUsage.DIGITAL_SIGNATURE,
+    )
+    return Sealer(key, certificate), key

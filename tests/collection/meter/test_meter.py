@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,23 +26,11 @@ from meterseal.collection.model import (
     Snapshot,
     Statement,
 )
-from meterseal.collection.sealing import Sealer, open_sealed
-from meterseal.crypto.sm2 import PrivateKey
+from meterseal.collection.sealing import open_sealed
 from meterseal.errors import MalformedData, UsageError
-from meterseal.x509 import KeyUsage, Name, self_signed
-from support.meters import ADDRESS, MORNING, RATINGS, Bench, Supply
+from support.meters import ADDRESS, MORNING, RATINGS, Bench, Supply, sealer_for
 
-KEY = PrivateKey.generate()
-SEALER = Sealer(
-    KEY,
-    self_signed(
-        KEY,
-        Name.parse(f"/CN=meter-{ADDRESS}"),
-        not_before=datetime(2026, 11, 23, tzinfo=UTC),
-        days=30,
-        key_usage=KeyUsage.DIGITAL_SIGNATURE,
-    ),
-)
+SEALER, KEY = sealer_for(ADDRESS)
 CONSTANT = 6400
 COUNTERS = [quantity for quantity in Quantity if quantity.unit in {"kWh", "kvarh"}]
 
