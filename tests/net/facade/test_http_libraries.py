@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -27,6 +30,7 @@ from support.servers import PAGE, http_server, running
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from meterseal import SecureContext
 
@@ -232,8 +236,68 @@ def test_hypercorn_and_httpx_agree_on_http_2(http2: bool, version: str) -> None:
                     time.sleep(0.1)
             assert (answer.content, answer.http_version) == (PAGE, version)
             assert client.post(url, content=LARGE).content == LARGE
+        asyncio.run(over_asyncio(url, http2, version))
         with httpx.Client(verify=client_context("tlcp"), http2=http2) as client:
             assert client.get(url).http_version == "HTTP/1.1"  # TLCP has no ALPN
+
+
+async def over_asyncio(url: str, http2: bool, version: str) -> None:
+    """Several requests at once, over one connection where it is HTTP/2."""
+    async with httpx.AsyncClient(verify=client_context("auto"), http2=http2) as client:
+        answers = await asyncio.gather(*(client.post(url, content=LARGE) for _ in range(3)))
+        assert [answer.content for answer in answers] == [LARGE] * 3
+        assert {answer.http_version for answer in answers} == {version}
+
+
+GUNICORN = """
+import meterseal
+
+certfile = keyfile = {pair!r}  # what makes it speak TLS; the context is ours
+
+
+def ssl_context(config, default_ssl_context_factory):
+    context = meterseal.create_default_context(meterseal.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.certfile)
+    return context
+
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        await send({{"type": "http.response.start", "status": 200, "headers": []}})
+        await send({{"type": "http.response.body", "body": body or {page!r}}})
+
+
+def wsgi(environ, start_response):
+    body = environ["wsgi.input"].read() or {page!r}
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.parametrize("worker", ["sync", "gthread", "asgi"])
+def test_gunicorn(worker: str, tmp_path: Path) -> None:
+    configuration = GUNICORN.format(pair=files().server_pair_pem, page=PAGE)
+    (tmp_path / "serving.py").write_text(configuration)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://{HOST}:{listener.getsockname()[1]}/"
+        listener.set_inheritable(True)
+        command = [sys.executable, "-m", "gunicorn", "--config", "serving.py"]
+        command += ["serving:asgi" if worker == "asgi" else "serving:wsgi"]
+        command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", worker]
+        command += ["--log-level", "error", "--no-control-socket"]
+        with subprocess.Popen(command, cwd=tmp_path, pass_fds=[listener.fileno()]) as server:
+            try:
+                for protocol in ("tlcp", "auto"):
+                    context = client_context(protocol)
+                    with httpx.Client(verify=context, timeout=30) as client:
+                        assert client.get(url).content == PAGE
+                        assert client.post(url, content=LARGE).content == LARGE
+            finally:
+                server.terminate()
 
 
 # --- WebSockets --------------------------------------------------------------------------
