@@ -1,0 +1,142 @@
+"""A collector that runs: its lines, its keeper and its uplink, each kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from meterseal.collection.collector.clock import WatchedClock
+from meterseal.collection.collector.keeper import Keeper
+from meterseal.collection.collector.line import Line
+from meterseal.collection.collector.outbox import MeterHealth, Outbox
+from meterseal.collection.collector.plan import Plan
+from meterseal.collection.collector.ports import Dlt645Port
+from meterseal.collection.collector.uplink import Broker, Uplink
+from meterseal.collection.config import split_address
+from meterseal.collection.credentials import client_context, signing_identity, station_keys
+from meterseal.collection.dlt645.link import Timing, open_serial, open_tcp
+from meterseal.collection.model import MeterAddress
+from meterseal.collection.sealing import Sealer
+from meterseal.collection.supervision import keep_running
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from meterseal.collection.config import CollectorSettings, LineSettings
+    from meterseal.collection.dlt645.link import Link
+
+__all__ = ["OUTBOX", "Collector", "run_collector"]
+
+_log: Final = logging.getLogger("meterseal.collector")
+OUTBOX: Final = "outbox.sqlite"
+
+
+class Collector:
+    """All parts of a collector, made from its settings.
+
+    Raises `OSError`, `MeterSealError` or `ssl.SSLError` where a file is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        clock: WatchedClock | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or WatchedClock()
+        key, chain = signing_identity(settings.identity)
+        settings.state.mkdir(parents=True, exist_ok=True)
+        self.outbox = Outbox(settings.state / OUTBOX, born_at=int(time.time()))
+        self.keeper = Keeper(self.outbox, Sealer(key, chain[0]))
+        self._ports = [_port(line) for line in settings.line]
+        self._lines = [
+            self._line(line, port) for line, port in zip(settings.line, self._ports, strict=True)
+        ]
+        self.uplink = Uplink(
+            self._broker(),
+            self.outbox,
+            self.keeper,
+            self.clock,
+            stations=station_keys(settings.stations),
+            certificates=[each.encoding for each in chain],
+            patience=settings.uplink.patience,
+            describe=self.describe,
+        )
+
+    async def run(self) -> None:
+        """Collect until cancelled; what was read is in the outbox then."""
+        parts = {f"line {number}": line.run for number, line in enumerate(self._lines, 1)}
+        parts |= {"keeper": self.keeper.run, "uplink": self.uplink.run}
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for name, run in parts.items():
+                    tasks.create_task(keep_running(f"{self.settings.name}: {name}", run))
+        finally:
+            await self._close()
+
+    async def describe(self) -> dict[str, object]:
+        """Say how the collector is, as its status topic and `collector status` show it."""
+        depth = await self.keeper.call(self.outbox.depth)
+        health = await self.keeper.call(self.outbox.health)
+        return {
+            "depth": depth.statements,
+            "size": depth.size,
+            "oldest": depth.oldest,
+            "trouble": self.keeper.trouble,
+            "clock_in_doubt": self.clock.in_doubt,
+            "uplink": asdict(self.uplink.status),
+            "meters": {each.meter: _health(each) for each in health},
+        }
+
+    async def _close(self) -> None:
+        await self.keeper.close()
+        for port in self._ports:
+            with suppress(OSError):
+                await port.close()
+        self.outbox.close()
+
+    def _line(self, line: LineSettings, port: Dlt645Port) -> Line:
+        meters = [MeterAddress(meter) for meter in line.meters]
+        interval = int(line.interval * 1000)
+        plan = Plan(
+            [(meter, interval) for meter in meters],
+            spread=int(self.settings.spread * 1000),
+            now=self.clock.now(),
+        )
+        sealing = frozenset(meters if line.seals_itself else ())
+        return Line(port, plan, self.keeper, self.clock, sealing)
+
+    def _broker(self) -> Broker:
+        uplink = self.settings.uplink
+        host, port = split_address(uplink.address)
+        plain = uplink.protocol == "plain"
+        context = None if plain else client_context(self.settings.identity, uplink.protocol)
+        return Broker(host, port, self.settings.name, context)
+
+
+async def run_collector(settings: CollectorSettings) -> None:
+    """Run a collector until cancelled."""
+    await Collector(settings).run()
+
+
+def _port(line: LineSettings) -> Dlt645Port:
+    def open_link() -> Awaitable[Link]:
+        if line.address is not None:
+            return open_tcp(*split_address(line.address))
+        return open_serial(str(line.device), rate=line.rate)
+
+    return Dlt645Port(open_link, Timing(answer=line.answer))
+
+
+def _health(health: MeterHealth) -> dict[str, object]:
+    return {
+        "polls": health.polls,
+        "failures": health.failures,
+        "success_rate": round(health.success_rate, 4),
+        "last_good": health.last_good,
+        "last_error": health.last_error,
+    }

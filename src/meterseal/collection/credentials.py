@@ -1,0 +1,67 @@
+"""From the files of an `Identity` to what transports and signers take."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from meterseal.errors import UsageError
+from meterseal.net.context import SecureContext
+from meterseal.x509 import load_certificates, load_private_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meterseal.collection.config import Identity
+    from meterseal.crypto.sm2 import PrivateKey, PublicKey
+    from meterseal.x509 import Certificate
+
+__all__ = ["client_context", "server_context", "signing_identity", "station_keys"]
+
+
+def client_context(identity: Identity, protocol: str) -> SecureContext:
+    """Return a context for a client with a certificate. Raises `OSError`, `ssl.SSLError`."""
+    context = SecureContext(ssl.PROTOCOL_TLS_CLIENT, sm_protocol=protocol)  # type: ignore[arg-type]
+    _load(context, identity)
+    return context
+
+
+def server_context(identity: Identity, protocol: str) -> SecureContext:
+    """Return a context for a server that lets in clients of its CA only."""
+    context = SecureContext(ssl.PROTOCOL_TLS_SERVER, sm_protocol=protocol)  # type: ignore[arg-type]
+    _load(context, identity)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def signing_identity(identity: Identity) -> tuple[PrivateKey, list[Certificate]]:
+    """Return the signing key and the chain, the key's own certificate first.
+
+    Of a pair the encryption certificate is left out. Raises `UsageError` where none fits the key.
+    """
+    key = load_private_key(identity.key.read_bytes())
+    chain = load_certificates(identity.certificate.read_bytes())
+    own = [each for each in chain if each.spki.key == key.public_key().to_bytes()]
+    if not own:
+        raise UsageError(f"{identity.certificate} has no certificate for {identity.key}")
+    issuers = [each for each in chain if (c := each.basic_constraints) is not None and c.ca]
+    return key, [own[0], *issuers]
+
+
+def station_keys(path: Path) -> dict[bytes, PublicKey]:
+    """Return the keys of the stations' certificates, by fingerprint; CAs are passed over."""
+    return {
+        each.fingerprint(): each.public_key()
+        for each in load_certificates(path.read_bytes())
+        if (constraints := each.basic_constraints) is None or not constraints.ca
+    }
+
+
+def _load(context: SecureContext, identity: Identity) -> None:
+    if identity.encryption_key is None:
+        context.load_cert_chain(identity.certificate, identity.key)
+    else:
+        context.load_cert_chain(identity.certificate, identity.key, enc_key=identity.encryption_key)
+    context.load_verify_locations(identity.ca)
+    for crl in identity.crls:
+        context.load_verify_locations(crl)
