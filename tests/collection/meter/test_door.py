@@ -10,6 +10,8 @@ import pytest
 from meterseal.collection.dlt645 import (
     BROADCAST,
     SEALED_BY_SEQUENCE,
+    SEALED_FROM,
+    SEALED_HELD,
     SEALED_NEWEST,
     Authority,
     Conversation,
@@ -21,7 +23,7 @@ from meterseal.collection.dlt645 import (
     decode_quantities,
 )
 from meterseal.collection.dlt645.values import Value
-from meterseal.collection.meter.door import SEALED_FROM, SEALED_HELD, Door
+from meterseal.collection.meter.door import Door
 from meterseal.collection.meter.meter import MeterConfig
 from meterseal.collection.meter.store import MeterStore
 from meterseal.collection.meter.waveform import OperatingPoint, PhasePoint

@@ -14,7 +14,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from meterseal.collection.dlt645 import SEALED_BY_SEQUENCE, SEALED_NEWEST, ErrorFlag, Refused
+from meterseal.collection.dlt645 import (
+    SEALED_BY_SEQUENCE,
+    SEALED_FROM,
+    SEALED_HELD,
+    SEALED_NEWEST,
+    ErrorFlag,
+    Refused,
+)
 from meterseal.collection.dlt645 import Registers as LineRegisters
 from meterseal.collection.dlt645.values import Clock, Day
 from meterseal.collection.envelope import encode
@@ -29,15 +36,7 @@ if TYPE_CHECKING:
     from meterseal.collection.meter.meter import Meter
     from meterseal.collection.meter.tariff import Calendar
 
-__all__ = ["SEALED_FROM", "SEALED_HELD", "Door"]
-
-SEALED_HELD: Final = 0xE1000001
-SEALED_FROM: Final = 0xE1020000
-"""Our own identifiers beside those of one sealed statement: several at once, as a CBOR array.
-
-E1000001 gives those that the meter holds, the oldest first; E102ssss those from the sequence number
-on that ends in ssss. Either gives as many as fit an answer, and an empty array where none is left.
-"""
+__all__ = ["Door"]
 
 _MOST_SEALED: Final = 64
 _LARGEST_ANSWER: Final = 40_000  # bytes; following frames carry 49,921
