@@ -249,3 +249,18 @@ def test_wrong_lengths_are_named() -> None:
         MasterSecret.derive_extended(bytes(48), b"")
     with pytest.raises(UsageError, match="master secret: expected 48 bytes, received 47"):
         MasterSecret.from_bytes(bytes(47))
+
+
+@pytest.mark.parametrize("version", [TLS12, TLCP])
+def test_a_run_takes_whole_records_of_data_and_leaves_the_rest(version: int) -> None:
+    sealer, _ = MASTER.gcm_protection(CLIENT, SERVER, version, True)
+    _, opener = MASTER.gcm_protection(CLIENT, SERVER, version, False)
+    first, second = sealer.seal(APPLICATION_DATA, b"a" * 20_000), sealer.seal(HANDSHAKE, b"b")
+    stream = b"xx" + first + second + first
+    assert opener.open_run(stream, 2) == (b"a" * 20_000, 2 + len(first))
+    assert opener.open_run(stream, 2 + len(first)) == (b"", 2 + len(first))
+    assert opener.open(second) == b"b"
+    assert opener.open_run(stream, 2 + len(first + second)) == (b"", 2 + len(first + second))
+    assert opener.open_run(first, len(first)) == (b"", len(first))
+    with pytest.raises(UsageError, match="start"):
+        opener.open_run(first, len(first) + 1)

@@ -1,12 +1,13 @@
 //! Secrets and records of the protocols shaped like TLS 1.2.
 
 use meterseal_core::record::classic::{DEFAULT_RECORD_LIMIT, Limits, MAX_FRAGMENT};
+use meterseal_core::record::run::Run;
 use meterseal_core::record::{cbc, classic};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Buffer;
-use crate::convert::{detached, fixed, not_pickled, raise};
+use crate::convert::{detached, fixed, not_pickled, raise, usage};
 use crate::kdf::derive;
 
 /// The master secret of a session (RFC 5246, 8.1; GB/T 38636-2020). It prints nothing.
@@ -182,6 +183,23 @@ impl GcmOpener {
         })
     }
 
+    /// Opens the records of application data that stand whole at `start` of a stream, one after the
+    /// other, and returns their joined content and where the rest of the stream begins.
+    ///
+    /// Takes no more than 64 KiB of content. The first record that is empty, or does not open, is
+    /// left as it was found, for `open`. Raises UsageError for a start beyond the end.
+    fn open_run<'py>(
+        &mut self,
+        py: Python<'py>,
+        stream: Buffer,
+        start: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+        let rest = rest_of(&stream, start)?;
+        let length = self.0.run_length(rest);
+        let (content, taken) = opened(py, length, |out| self.0.open_run(rest, out))?;
+        Ok((content, start + taken))
+    }
+
     /// The sequence number of the next record.
     #[getter]
     fn sequence(&self) -> u64 {
@@ -248,6 +266,30 @@ impl CbcOpener {
     fn __reduce__(&self) -> PyResult<()> {
         Err(not_pickled())
     }
+}
+
+/// What stands at `start` of a stream.
+pub fn rest_of(stream: &[u8], start: usize) -> PyResult<&[u8]> {
+    stream
+        .get(start..)
+        .ok_or_else(|| usage(format!("start: expected at most {}, received {start}", stream.len())))
+}
+
+/// The content of a run of at most `length` bytes, and how much of the stream it took.
+pub fn opened<'py>(
+    py: Python<'py>,
+    length: usize,
+    open: impl FnOnce(&mut [u8]) -> Run + Send,
+) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+    let mut run = Run::default();
+    let content = PyBytes::new_with(py, length, |out| {
+        run = detached(py, length, || open(out));
+        Ok(())
+    })?;
+    if run.content == length {
+        return Ok((content, run.taken));
+    }
+    Ok((PyBytes::new(py, &content.as_bytes()[..run.content]), run.taken))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

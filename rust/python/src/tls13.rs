@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::Buffer;
 use crate::convert::{detached, fixed, not_pickled, raise, usage};
 use crate::kdf::derive;
+use crate::record::{opened, rest_of};
 
 fn algorithm(name: &str) -> PyResult<Algorithm> {
     match name {
@@ -247,6 +248,24 @@ impl Tls13Opener {
         let opened = detached(py, record.len(), || self.0.open(&record));
         let (content_type, content) = opened.map_err(raise)?;
         Ok((content_type, PyBytes::new(py, content)))
+    }
+
+    /// Opens the records of application data that stand whole at `start` of a stream, one after the
+    /// other, and returns their joined content and where the rest of the stream begins.
+    ///
+    /// Takes no more than 64 KiB of content. The first record that is empty, carries something
+    /// else or padding, or does not open, is
+    /// left as it was found, for `open`. Raises UsageError for a start beyond the end.
+    fn open_run<'py>(
+        &mut self,
+        py: Python<'py>,
+        stream: Buffer,
+        start: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+        let rest = rest_of(&stream, start)?;
+        let length = self.0.run_length(rest);
+        let (content, taken) = opened(py, length, |out| self.0.open_run(rest, out))?;
+        Ok((content, start + taken))
     }
 
     /// Takes the keys that follow these (RFC 8446, 7.2).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from meterseal.crypto import mlkem, random, record, sm2, sm3, sm4, tls13
 from meterseal.errors import InvalidKey, UsageError
@@ -29,6 +29,7 @@ __all__ = [
     "Provider",
     "Psk",
     "Resumption",
+    "RunOpener",
     "Sealer",
     "Signer",
     "SmProvider",
@@ -71,6 +72,19 @@ class Opener(Protocol):
 
     def open(self, record: bytes, /) -> bytes:
         """Return the plaintext of one whole record, or raise `InvalidTag`."""
+        ...
+
+
+@runtime_checkable
+class RunOpener(Protocol):
+    """An opener that can open the records of bulk data in one call."""
+
+    def open_run(self, stream: bytes, start: int, /) -> tuple[bytes, int]:
+        """Open the records of application data that stand whole at `start`, one after the other.
+
+        Returns their joined content and where the rest begins. What is odd, or does not open, is
+        left as it was found, for `open`; so may be anything else.
+        """
         ...
 
 

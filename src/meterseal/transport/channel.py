@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meterseal.crypto.provider import RunOpener
 from meterseal.errors import (
     BadRecord,
     InternalError,
@@ -40,13 +41,15 @@ class Channel:
     def __init__(self, first_version: int) -> None:
         self.is_tls13 = False
         self._inbox = RecordInbox()
-        self._outbox = bytearray()
+        self._outbox: list[bytes] = []
         self._version = first_version
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
         self._tls13_sealer: Tls13Sealer | None = None
         self._tls13_opener: Tls13Opener | None = None
+        self._run_opener: RunOpener | None = None
         self._has_opened = False
+        self._expects_data = False
 
     def agree_version(self, version: int) -> None:
         """Take the record rules of `version`, in both directions.
@@ -64,12 +67,12 @@ class Channel:
     def write(self, content_type: int, data: bytes) -> None:
         """Queue data of one type, protected if there are keys."""
         if self._sealer is not None:
-            self._outbox += self._sealer.seal(content_type, data)
+            self._outbox.append(self._sealer.seal(content_type, data))
             return
         head = bytes((content_type,)) + self._version.to_bytes(2, "big")
         for start in range(0, len(data), MAX_FRAGMENT):
             fragment = data[start : start + MAX_FRAGMENT]
-            self._outbox += head + len(fragment).to_bytes(2, "big") + fragment
+            self._outbox.append(head + len(fragment).to_bytes(2, "big") + fragment)
 
     def seal_with(self, sealer: Sealer) -> None:
         """Protect everything written from now on."""
@@ -92,7 +95,7 @@ class Channel:
 
     def take_output(self) -> bytes:
         """Return and forget the bytes to be sent."""
-        output = bytes(self._outbox)
+        output = b"".join(self._outbox)
         self._outbox.clear()
         return output
 
@@ -106,12 +109,20 @@ class Channel:
     def open_with(self, opener: Opener) -> None:
         """Demand protection of everything read from now on."""
         self._opener = opener
-        self._inbox.is_protected = True
+        self._open_runs_with(opener)
 
     def open_with_tls13(self, opener: Tls13Opener) -> None:
         """Demand protection of everything read from now on but what RFC 8446, 5 lets pass."""
         self._tls13_opener = opener
+        self._open_runs_with(opener)
+
+    def _open_runs_with(self, opener: Opener | Tls13Opener) -> None:
         self._inbox.is_protected = True
+        self._run_opener = opener if isinstance(opener, RunOpener) else None
+
+    def expect_data(self) -> None:
+        """Look for application data first from now on: records of it are opened many at a time."""
+        self._expects_data = True
 
     def update_opener(self) -> None:
         """Go to the next read keys (RFC 8446, 4.6.3)."""
@@ -128,7 +139,12 @@ class Channel:
         return self._inbox.take_rest()
 
     def next(self) -> tuple[int, bytes] | None:
-        """Return content type and content of the next record, or `None`."""
+        """Return content type and content of the next record or run of records, or `None`."""
+        if self._expects_data and self._run_opener is not None:
+            data = self._inbox.take_run(self._run_opener.open_run)
+            if data:
+                self._has_opened = True
+                return APPLICATION_DATA, data
         record = self._inbox.next_record()
         if record is None:
             return None

@@ -135,6 +135,7 @@ class Driver:
         """The handshake is over though the flow goes on."""
         self.is_established = True
         self._drops_ccs = False
+        self._channel.expect_data()
         self.transcript.close()
 
     @property

@@ -5,7 +5,7 @@ Knows content types, lengths and versions; nothing of messages and nothing of ke
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import RecordOverflow, UnexpectedMessage, UnsupportedVersion
 from meterseal.transport.codepoints import (
@@ -16,6 +16,9 @@ from meterseal.transport.codepoints import (
     MAX_PROTECTED_FRAGMENT,
     TLCP,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MAJOR_TLS: Final = 3
 
@@ -35,7 +38,7 @@ class RecordInbox:
     __slots__ = ("_buffer", "_offset", "is_protected", "max_protected", "version")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
         self._offset = 0
         self.version: int | None = None
         self.is_protected = False
@@ -43,32 +46,35 @@ class RecordInbox:
 
     def feed(self, data: bytes) -> None:
         """Append what arrived."""
-        if self._offset:
-            del self._buffer[: self._offset]
-            self._offset = 0
-        self._buffer += data
+        rest = self._buffer[self._offset :]
+        self._buffer = rest + data if rest else bytes(data)
+        self._offset = 0
 
     def next_record(self) -> bytes | None:
         """Return the next whole record with its header, or `None`."""
         buffer, start = self._buffer, self._offset
         if len(buffer) - start < HEADER_LENGTH:
+            self._forget_taken()
             return None
         length = buffer[start + 3] << 8 | buffer[start + 4]
         self._check_header(buffer[start], buffer[start + 1] << 8 | buffer[start + 2], length)
         end = start + HEADER_LENGTH + length
         if len(buffer) < end:
+            self._forget_taken()
             return None
-        with memoryview(buffer) as view:
-            record = bytes(view[start:end])
         self._offset = end
-        if end == len(buffer):
-            self._forget()
-        return record
+        return buffer[start:end]
+
+    def take_run(self, open_run: Callable[[bytes, int], tuple[bytes, int]]) -> bytes:
+        """Return what `open_run` makes of the records that come next; it says how many they are."""
+        content, self._offset = open_run(self._buffer, self._offset)
+        return content
 
     def take_rest(self) -> bytes:
         """Return and forget what is left, whether records or not."""
-        rest = bytes(self._buffer[self._offset :])
-        self._forget()
+        rest = self._buffer[self._offset :]
+        self._buffer = b""
+        self._offset = 0
         return rest
 
     @property
@@ -76,8 +82,9 @@ class RecordInbox:
         """Whether nothing is left, not even the start of a record."""
         return self._offset == len(self._buffer)
 
-    def _forget(self) -> None:
-        self._buffer.clear()
+    def _forget_taken(self) -> None:
+        """While we wait, nothing is held but the start of the next record."""
+        self._buffer = self._buffer[self._offset :]
         self._offset = 0
 
     def _check_header(self, content_type: int, version: int, length: int) -> None:

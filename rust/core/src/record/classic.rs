@@ -6,6 +6,7 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::run::{self, Run};
 use crate::error::Error;
 use crate::kdf::tls12_prf;
 use crate::sm4::KEY_SIZE;
@@ -226,10 +227,9 @@ impl GcmSealer {
         let length = (EXPLICIT_NONCE_SIZE + fragment.len() + TAG_SIZE) as u16;
         header[3..].copy_from_slice(&length.to_be_bytes());
         explicit.copy_from_slice(&self.sequence.to_be_bytes());
-        text.copy_from_slice(fragment);
         let aad = additional_data(self.sequence, content_type, self.version, fragment.len());
         let nonce = self.protection.nonce(explicit);
-        tag.copy_from_slice(&self.protection.gcm.encrypt(&nonce, &aad, text)?);
+        tag.copy_from_slice(&self.protection.gcm.encrypt_to(&nonce, &aad, &[fragment], text)?);
         self.sequence += 1;
         Ok(())
     }
@@ -290,6 +290,38 @@ impl GcmOpener {
         result
     }
 
+    /// Bytes of content of the run at the front of a stream, if all of it opens.
+    #[must_use]
+    pub fn run_length(&self, stream: &[u8]) -> usize {
+        self.run(stream).map(|record| record.len() - OVERHEAD).sum()
+    }
+
+    /// Opens the records of application data that stand whole at the front of `stream`, into `out`
+    /// of [`GcmOpener::run_length`] bytes.
+    ///
+    /// The first record that is empty or does not open ends the run and is left as it was found,
+    /// for [`GcmOpener::open`] to say what is wrong with it.
+    pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
+        let mut run = Run::default();
+        if self.dead {
+            return run;
+        }
+        for record in self.run(stream) {
+            let end = run.content + record.len() - OVERHEAD;
+            let Some(content) = out.get_mut(run.content..end) else { break };
+            if self.open_record(record, content).is_err() {
+                break;
+            }
+            run = Run { taken: run.taken + record.len(), content: end };
+        }
+        run
+    }
+
+    fn run<'a>(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let lengths = OVERHEAD + 1..=OVERHEAD + self.max_fragment;
+        run::records(stream, self.version, lengths, OVERHEAD)
+    }
+
     fn open_record(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), Error> {
         let next = self.sequence.checked_add(1).ok_or(Error::Exhausted)?;
         let (header, body) = record.split_at_checked(HEADER_SIZE).ok_or(Error::InvalidTag)?;
@@ -305,10 +337,9 @@ impl GcmOpener {
         if out.len() != text.len() {
             return Err(Error::InvalidInput("the output has not the length of the plaintext"));
         }
-        out.copy_from_slice(text);
         let aad = additional_data(self.sequence, header[0], self.version, text.len());
         let nonce = self.protection.nonce(explicit);
-        self.protection.gcm.decrypt(&nonce, &aad, out, tag).inspect_err(|_| out.fill(0))?;
+        self.protection.gcm.decrypt_to(&nonce, &aad, text, tag, [out, &mut []])?;
         self.sequence = next;
         Ok(())
     }
@@ -401,6 +432,53 @@ mod tests {
             assert_eq!(open(&mut opener, &altered), Err(Error::InvalidTag), "bit {bit}");
             assert_eq!(open(&mut opener, &record), Err(Error::InvalidTag));
         }
+    }
+
+    #[test]
+    fn a_run_opens_as_its_records_do_one_by_one() {
+        let limits = Limits { fragment: 10, ..Limits::default() };
+        let records = on_every_backend(|| {
+            let (mut sealer, mut opener) = pair(limits);
+            let records = seal(&mut sealer, &[5; 25]).unwrap_or_default();
+            let mut out = vec![0; opener.run_length(&records)];
+            let run = opener.open_run(&records, &mut out);
+            assert_eq!(run, Run { taken: records.len(), content: 25 });
+            assert_eq!((out, opener.sequence()), (vec![5; 25], 3));
+            records
+        });
+        for cut in 0..records.len() {
+            let (_, mut opener) = pair(limits);
+            let mut out = vec![0; opener.run_length(&records[..cut])];
+            let whole = cut / 39;
+            let run = opener.open_run(&records[..cut], &mut out);
+            assert_eq!(run, Run { taken: 39 * whole, content: 10 * whole });
+            assert_eq!(out, vec![5; 10 * whole]);
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_left_by_a_run_as_it_was_found() {
+        let limits = Limits { fragment: 10, ..Limits::default() };
+        let (mut sealer, _) = pair(limits);
+        let mut stream = seal(&mut sealer, &[5; 10]).unwrap_or_default();
+        let good = stream.len();
+        let empty = seal(&mut sealer, b"").unwrap_or_default();
+        let mut altered = seal(&mut sealer, b"more").unwrap_or_default();
+        altered[HEADER_SIZE + EXPLICIT_NONCE_SIZE] ^= 1;
+        for odd in [&empty, &altered] {
+            let (_, mut opener) = pair(limits);
+            stream.truncate(good);
+            stream.extend_from_slice(odd);
+            let mut out = vec![0; opener.run_length(&stream)];
+            let run = opener.open_run(&stream, &mut out);
+            assert_eq!(run, Run { taken: good, content: 10 });
+            assert!(out[10..].iter().all(|byte| *byte == 0), "nothing unauthentic came out");
+            let after = if odd == &empty { Ok(Vec::new()) } else { Err(Error::InvalidTag) };
+            assert_eq!(open(&mut opener, odd), after);
+        }
+        let (_, mut dead) = pair(limits);
+        assert!(open(&mut dead, &altered).is_err());
+        assert_eq!(dead.open_run(&stream, &mut [0; 10]), Run::default());
     }
 
     #[test]

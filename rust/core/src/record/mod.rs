@@ -2,5 +2,6 @@
 
 pub mod cbc;
 pub mod classic;
+pub mod run;
 pub mod tls13;
 pub mod tls13_schedule;

@@ -4,6 +4,7 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::run::{self, APPLICATION_DATA, Run};
 use super::tls13_schedule::TrafficSecret;
 use crate::ct;
 use crate::error::Error;
@@ -56,11 +57,45 @@ enum Aead {
 }
 
 impl Aead {
-    fn encrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8]) -> Result<Block, Error> {
+    /// Seals a fragment and its content type into `out`.
+    fn encrypt_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        (fragment, content_type): (&[u8], u8),
+        out: &mut [u8],
+    ) -> Result<Block, Error> {
         match self {
-            Self::Gcm(gcm) => gcm.encrypt(nonce, aad, data),
-            Self::Ccm(ccm) => ccm.encrypt(nonce, aad, data),
+            Self::Gcm(gcm) => gcm.encrypt_to(nonce, aad, &[fragment, &[content_type]], out),
+            Self::Ccm(ccm) => {
+                out[..fragment.len()].copy_from_slice(fragment);
+                out[fragment.len()] = content_type;
+                ccm.encrypt(nonce, aad, out)
+            }
         }
+    }
+
+    /// Opens into `out` all but the last byte, which it returns.
+    fn decrypt_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        data: &[u8],
+        tag: &[u8],
+        out: &mut [u8],
+    ) -> Result<u8, Error> {
+        let mut last = [0];
+        match self {
+            Self::Gcm(gcm) => gcm.decrypt_to(nonce, aad, data, tag, [out, &mut last])?,
+            Self::Ccm(ccm) => {
+                let mut plain = Zeroizing::new(data.to_vec());
+                ccm.decrypt(nonce, aad, &mut plain, tag)?;
+                let (content, end) = plain.split_at(out.len());
+                out.copy_from_slice(content);
+                last.copy_from_slice(end);
+            }
+        }
+        Ok(last[0])
     }
 
     fn decrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8], tag: &[u8]) -> Result<(), Error> {
@@ -210,10 +245,10 @@ impl Sealer {
         let (inner, tag) = body.split_at_mut(fragment.len() + 1);
         header[..3].copy_from_slice(&OUTER);
         header[3..].copy_from_slice(&((inner.len() + TAG_SIZE) as u16).to_be_bytes());
-        inner[..fragment.len()].copy_from_slice(fragment);
-        inner[fragment.len()] = content_type;
         let nonce = self.protection.nonce();
-        tag.copy_from_slice(&self.protection.aead.encrypt(&nonce, header, inner)?);
+        let sealed =
+            self.protection.aead.encrypt_to(&nonce, header, (fragment, content_type), inner);
+        tag.copy_from_slice(&sealed?);
         self.protection.sequence += 1;
         Ok(())
     }
@@ -279,6 +314,45 @@ impl Opener {
             Some((content_type, content)) => (*content_type, content),
             None => (0, &[]),
         })
+    }
+
+    /// Bytes of content of the run at the front of a stream, if all of it opens.
+    #[must_use]
+    pub fn run_length(&self, stream: &[u8]) -> usize {
+        self.run(stream).map(|record| record.len() - OVERHEAD).sum()
+    }
+
+    /// Opens the records of application data that stand whole at the front of `stream`, into `out`
+    /// of [`Opener::run_length`] bytes.
+    ///
+    /// The first record that is empty, carries something else or padding, or does not open, ends the
+    /// run and is left as it was found, for [`Opener::open`].
+    pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
+        let mut run = Run::default();
+        if self.dead {
+            return run;
+        }
+        for record in self.run(stream) {
+            let end = run.content + record.len() - OVERHEAD;
+            let Some(content) = out.get_mut(run.content..end) else { break };
+            let (header, body) = record.split_at(HEADER_SIZE);
+            let (text, tag) = body.split_at(body.len() - TAG_SIZE);
+            let nonce = self.protection.nonce();
+            let last = self.protection.aead.decrypt_to(&nonce, header, text, tag, content);
+            let next = self.sequence().checked_add(1);
+            let (Ok(APPLICATION_DATA), Some(next)) = (last, next) else {
+                content.zeroize();
+                break;
+            };
+            self.protection.sequence = next;
+            run = Run { taken: run.taken + record.len(), content: end };
+        }
+        run
+    }
+
+    fn run<'a>(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let lengths = OVERHEAD + 1..=OVERHEAD + self.fragment;
+        run::records(stream, [OUTER[1], OUTER[2]], lengths, OVERHEAD)
     }
 
     fn open_record(&mut self, record: &[u8]) -> Result<usize, Error> {
@@ -380,6 +454,74 @@ mod tests {
             let record = seal_inner(&mut sealer, inner);
             assert_eq!(open(&mut opener, &record), Ok(expected));
         }
+    }
+
+    #[test]
+    fn a_run_opens_as_its_records_do_one_by_one() {
+        for algorithm in ALGORITHMS {
+            let length = 10 + OVERHEAD;
+            let records = on_every_backend(|| {
+                let (mut sealer, mut opener) = pair(algorithm, 10);
+                let records = seal(&mut sealer, 23, &[5; 25]).unwrap_or_default();
+                let mut out = vec![0; opener.run_length(&records)];
+                let run = opener.open_run(&records, &mut out);
+                assert_eq!(run, Run { taken: records.len(), content: 25 });
+                assert_eq!((out, opener.sequence()), (vec![5; 25], 3));
+                records
+            });
+            for cut in 0..records.len() {
+                let (_, mut opener) = pair(algorithm, 10);
+                let mut out = vec![0; opener.run_length(&records[..cut])];
+                let run = opener.open_run(&records[..cut], &mut out);
+                let whole = cut / length;
+                assert_eq!(run, Run { taken: length * whole, content: 10 * whole });
+                assert_eq!(out, vec![5; 10 * whole]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_left_by_a_run_as_it_was_found() {
+        for algorithm in ALGORITHMS {
+            let (mut sealer, _) = pair(algorithm, MAX_FRAGMENT);
+            let first = seal(&mut sealer, 23, &[5; 10]).unwrap_or_default();
+            let odd = [
+                (seal_inner(&mut sealer_after_one(algorithm), b"\x05\x17\0"), Ok((23, vec![5]))),
+                (seal_inner(&mut sealer_after_one(algorithm), &[23]), Ok((23, vec![]))),
+                (seal_inner(&mut sealer_after_one(algorithm), &[24, 22]), Ok((22, vec![24]))),
+                (first.clone(), Err(Error::InvalidTag)),
+            ];
+            for (record, after) in odd {
+                let (_, mut opener) = pair(algorithm, MAX_FRAGMENT);
+                let stream = [&first[..], &record].concat();
+                let mut out = vec![0; opener.run_length(&stream)];
+                let run = opener.open_run(&stream, &mut out);
+                assert_eq!(run, Run { taken: first.len(), content: 10 });
+                assert!(out[10..].iter().all(|byte| *byte == 0), "nothing of it came out");
+                assert_eq!(open(&mut opener, &record), after);
+            }
+            let (_, mut dead) = pair(algorithm, MAX_FRAGMENT);
+            assert!(open(&mut dead, &first[1..]).is_err());
+            assert_eq!(dead.open_run(&first, &mut [0; 10]), Run::default());
+        }
+    }
+
+    /// A sealer that has sealed one record.
+    fn sealer_after_one(algorithm: Algorithm) -> Sealer {
+        let (mut sealer, _) = pair(algorithm, MAX_FRAGMENT);
+        assert!(seal(&mut sealer, 23, b"first").is_ok());
+        sealer
+    }
+
+    #[test]
+    fn a_run_takes_no_more_memory_than_it_may() {
+        let (mut sealer, mut opener) = pair(Algorithm::Sm4Gcm, MAX_FRAGMENT);
+        let stream = seal(&mut sealer, 23, &[5; 6 * MAX_FRAGMENT]).unwrap_or_default();
+        assert_eq!(opener.run_length(&stream), 4 * MAX_FRAGMENT);
+        let mut out = vec![0; 4 * MAX_FRAGMENT];
+        let run = opener.open_run(&stream, &mut out);
+        assert_eq!(run.content, 4 * MAX_FRAGMENT);
+        assert_eq!(opener.run_length(&stream[run.taken..]), 2 * MAX_FRAGMENT);
     }
 
     #[test]

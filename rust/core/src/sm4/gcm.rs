@@ -50,6 +50,67 @@ impl Gcm {
         Ok(message.tag(self))
     }
 
+    /// Encrypts the parts, one after the other, into `out` and gives the tag.
+    ///
+    /// # Errors
+    /// As [`Gcm::encrypt`], and [`Error::InvalidInput`] if `out` has not the length of the parts.
+    pub fn encrypt_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        parts: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<Block, Error> {
+        check_lengths(nonce, aad, out.len() as u64)?;
+        if parts.iter().map(|part| part.len()).sum::<usize>() != out.len() {
+            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
+        }
+        let mut message = Message::new(self, nonce, aad, out.len());
+        let mut rest = out;
+        for part in parts {
+            let (now, later) = rest.split_at_mut(part.len());
+            for (from, to) in part.chunks(CHUNK).zip(now.chunks_mut(CHUNK)) {
+                to.copy_from_slice(from);
+                message.encrypt(self, to);
+            }
+            rest = later;
+        }
+        Ok(message.tag(self))
+    }
+
+    /// Checks the tag and only then decrypts into the parts of `out`, one after the other.
+    ///
+    /// # Errors
+    /// As [`Gcm::decrypt`], `out` being left as it was, and [`Error::InvalidInput`] if it has not
+    /// the length of the data.
+    pub fn decrypt_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        data: &[u8],
+        tag: &[u8],
+        out: [&mut [u8]; 2],
+    ) -> Result<(), Error> {
+        check_lengths(nonce, aad, data.len() as u64)?;
+        if out.iter().map(|part| part.len()).sum::<usize>() != data.len() {
+            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
+        }
+        let mut message = Message::new(self, nonce, aad, data.len());
+        message.hash.update(&self.hash_key, data);
+        message.data_length = data.len() as u64;
+        check_tag(&message.tag(self), tag)?;
+        let mut rest = data;
+        for part in out {
+            let (now, later) = rest.split_at(part.len());
+            for (from, to) in now.chunks(CHUNK).zip(part.chunks_mut(CHUNK)) {
+                to.copy_from_slice(from);
+                message.keystream.apply::<Last32Bits>(&self.key, to);
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
     /// Checks the tag and only then decrypts, in place.
     ///
     /// # Errors
@@ -294,6 +355,38 @@ mod tests {
             stream.apply(second)?;
             prop_assert_eq!(Ok(stream.tag()), tag);
             prop_assert_eq!(pieces, whole);
+        }
+
+        #[test]
+        fn what_goes_elsewhere_is_what_would_stand_in_place(
+            key in any::<[u8; 16]>(),
+            data in proptest::collection::vec(any::<u8>(), 0..5000),
+            cut in 0usize..5000,
+            altered in any::<proptest::sample::Index>(),
+        ) {
+            let (first, second) = data.split_at(cut.min(data.len()));
+            on_every_backend(|| {
+                let gcm = Gcm::new(&key);
+                let mut in_place = data.clone();
+                let tag = gcm.encrypt(&[1; 12], b"aad", &mut in_place);
+                let mut sealed = vec![0; data.len()];
+                let tag_elsewhere = gcm.encrypt_to(&[1; 12], b"aad", &[first, second], &mut sealed);
+                assert_eq!((&sealed, &tag_elsewhere), (&in_place, &tag));
+                let tag = tag.unwrap_or_default();
+                let mut opened = vec![0; data.len()];
+                let parts = opened.split_at_mut(first.len());
+                let done = gcm.decrypt_to(&[1; 12], b"aad", &sealed, &tag, parts.into());
+                assert_eq!((done, &opened), (Ok(()), &data));
+                let mut forged = [&sealed[..], &tag].concat();
+                let place = altered.index(forged.len());
+                forged[place] ^= 1;
+                let (text, tag) = forged.split_at(data.len());
+                let mut kept = vec![7; data.len()];
+                let done = gcm.decrypt_to(&[1; 12], b"aad", text, tag, [&mut kept, &mut []]);
+                assert_eq!((done, kept), (Err(Error::InvalidTag), vec![7; data.len()]));
+                let short = gcm.encrypt_to(&[1; 12], b"", &[first, second, b"x"], &mut sealed);
+                assert!(matches!(short, Err(Error::InvalidInput(_))));
+            });
         }
     }
 }
