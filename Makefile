@@ -32,9 +32,10 @@ test-all: setup  ## the long tests too
 	cargo test --quiet --locked --profile memcheck -p meterseal-core
 	$(BIN)/pytest -n auto
 
-fuzz: setup  ## long runs of the decoders under atheris: make fuzz SECONDS=60 DECODER=certificate
+fuzz: setup  ## long runs: decoders under atheris, altered handshakes: make fuzz SECONDS=60 DECODER=certificate
 	$(BIN)/pip install --quiet atheris==3.0.0
 	$(BIN)/python tests/fuzz/run.py $(SECONDS) $(if $(DECODER),"$(DECODER)")
+	$(if $(DECODER),,$(BIN)/python tests/fuzz/handshakes.py $(SECONDS))
 
 check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check

@@ -92,6 +92,7 @@ class Said:
     group: int = 41
     point: bytes = pki.key("ephemeral").public_key().to_bytes()
     digest: bytes = b"\2" * 32
+    transcript: bytes = b"\1\0\0\x29\1\1" + bytes(600)
 
 
 def ran(flow: Generator[Any, Any, Any]) -> Any:  # noqa: ANN401
@@ -133,6 +134,11 @@ def classic_proof(sign: Callable[[sm2.PrivateKey, bytes], Any]) -> Said:
     return Said(ran(sign(KEY, digest)), digest=digest)
 
 
+def whole_proof() -> Said:
+    transcript = b"\1\0\0\x29\1\1" + os.urandom(600)
+    return Said(ran(sign_message(KEY, transcript)), transcript=transcript)
+
+
 MAKERS: dict[str, Callable[[], Said]] = {
     "key exchange of TLCP, ECC": lambda: key_exchange(ECC),
     "key exchange of TLCP, ECDHE": lambda: key_exchange(ECDHE),
@@ -141,6 +147,7 @@ MAKERS: dict[str, Callable[[], Said]] = {
     "proof of a TLS 1.3 client": lambda: tls13_proof(steps.CLIENT_CONTEXT),
     "proof of a TLS 1.2 client": lambda: classic_proof(sign_digest),
     "proof of a TLCP client": lambda: classic_proof(sign_message),
+    "proof of a TLCP client of GmSSL 3.2": whole_proof,
     "certificate": lambda: Said(LEAF.certificate.signature),
     "revocation list": lambda: Said(crl(AUTHORITY).signature),
     "certificate request": lambda: Said(create_request(KEY, pki.name("owner")).signature),
@@ -173,7 +180,8 @@ def check_tls13_proof(said: Said, context: bytes) -> None:
 
 
 def check_proof(said: Said, form: CertificateVerifyForm) -> None:
-    check_certificate_verify(said.signature, PEER, [(form, said.digest)])
+    content = said.transcript if form is WHOLE_TRANSCRIPT else said.digest
+    check_certificate_verify(said.signature, PEER, [(form, content)])
 
 
 def with_signature(tbs: bytes, said: Said) -> bytes:
@@ -204,6 +212,7 @@ def check_request(said: Said) -> None:
 
 
 HASHED_TWICE, BARE_DIGEST = CertificateVerifyForm.HASHED_TWICE, CertificateVerifyForm.BARE_DIGEST
+WHOLE_TRANSCRIPT = CertificateVerifyForm.WHOLE_TRANSCRIPT
 VERIFIERS: dict[str, Callable[[Said], None]] = {
     "key exchange of TLCP, ECC": lambda said: check_key_exchange(ECC, said),
     "key exchange of TLCP, ECDHE": lambda said: check_key_exchange(ECDHE, said),
@@ -212,6 +221,7 @@ VERIFIERS: dict[str, Callable[[Said], None]] = {
     "proof of a TLS 1.3 client": lambda said: check_tls13_proof(said, steps.CLIENT_CONTEXT),
     "proof of a TLS 1.2 client": lambda said: check_proof(said, BARE_DIGEST),
     "proof of a TLCP client": lambda said: check_proof(said, HASHED_TWICE),
+    "proof of a TLCP client of GmSSL 3.2": lambda said: check_proof(said, WHOLE_TRANSCRIPT),
     "certificate": check_certificate,
     "revocation list": check_list,
     "certificate request": check_request,

@@ -25,7 +25,7 @@ from meterseal.transport.messages import ClientHello, ServerHello
 from meterseal.transport.wire import Cursor, vector16
 from support.contexts import HOST, client_context
 from support.identities import world
-from support.tlcp import tlcp_client, tlcp_server
+from support.tlcp import ECC, ECC_CBC, tlcp_client, tlcp_server
 from support.tls13 import message
 from support.wire import SERVER_NAME, client_config, link, records
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meterseal import SecureContext
+    from meterseal.transport import ClientConfig, ServerConfig
 
 LIMIT = 20.0
 TLS = TLS13_SUITES + TLS12_SUITES
@@ -276,6 +277,36 @@ def test_a_client_that_offered_tls13_heeds_the_sentinel(
     error = both.errors["client"]
     assert isinstance(error, IllegalParameter)
     assert "talked it down" in str(error)
+
+
+def weaker(protocol: str) -> tuple[ClientConfig, ServerConfig, Callable[[ClientHello], bool]]:
+    """Ends that agree on GCM, and whether a hello still offers it."""
+    if protocol == "tlcp":
+        suites: Any = (ECC, ECC_CBC)
+        client, server = tlcp_client(suites=suites), tlcp_server()
+    else:
+        suites = TLS13_SUITES
+        client = client_config(suites=suites, credential=world().client)
+        server = tlcp_server(credential=world().server, suites=suites)
+    best = suites[0].code
+    return client, server, lambda hello: best in hello.cipher_suites
+
+
+@pytest.mark.parametrize("protocol", ["tlcp", "tls13"])
+def test_suites_cut_out_of_a_hello_are_missed_at_finished(protocol: str) -> None:
+    """FREAK and Logjam: both ends can do better than what somebody leaves of the hello."""
+    client, server, is_offered = weaker(protocol)
+    honest = link(client, server)
+    assert not honest.errors
+    assert is_offered(ClientHello.decode(Cursor(honest.seen["client"][0], 9)))
+
+    def cut(hello: ClientHello) -> dict[str, Any]:
+        return {"cipher_suites": tuple(hello.cipher_suites)[1:]}
+
+    both = link(client, server, change=hello_with(cut))
+    assert both.errors
+    assert not both.client.is_established
+    assert not both.server.is_established
 
 
 def test_silence_is_a_timeout_of_its_own_kind() -> None:

@@ -8,35 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meterseal.transport import messages
 from support.decoders import decoders
+from support.edits import EDITS, LENGTHS, edited
 
 CORPUS = Path(__file__).parent / "corpus"
 every_decoder = pytest.mark.parametrize("name", sorted(decoders()))
 
-LENGTHS = (b"\x00", b"\x7f", b"\x80", b"\x81\x80", b"\x84\xff\xff\xff\xff", b"\xff", b"\xff\xff")
 chunks = st.one_of(st.binary(max_size=4), st.sampled_from(LENGTHS))
-edits = st.tuples(
-    st.sampled_from(["flip", "set", "insert", "cut", "tail", "double"]), st.integers(0), chunks
-)
-
-
-def edited(data: bytes, edit: tuple[str, int, bytes]) -> bytes:
-    how, number, chunk = edit
-    at = number % (len(data) + 1)
-    match how:
-        case "flip":
-            end = data[at : at + 1]
-            return data[:at] + bytes(b ^ 1 << number % 8 for b in end) + data[at + 1 :]
-        case "set":
-            return data[:at] + chunk + data[at + len(chunk) :]
-        case "insert":
-            return data[:at] + chunk + data[at:]
-        case "cut":
-            return data[:at] + data[at + 1 + len(chunk) :]
-        case "tail":
-            return data[:at]
-        case _:
-            return data[:at] + data[at // 2 :]
+edits = st.tuples(st.sampled_from(EDITS), st.integers(0), chunks)
 
 
 @every_decoder
@@ -55,6 +35,23 @@ def test_no_byte_of_a_seed_and_no_prefix_raises_anything_undeclared(name: str) -
             decoder.survives(seed[:at])
             for value in (0, 0x7F, 0x80, 0xFF, seed[at] ^ 1):
                 decoder.survives(seed[:at] + bytes((value,)) + seed[at + 1 :])
+
+
+def is_cut_before_extensions(name: str, seed: bytes, length: int) -> bool:
+    """A hello without extensions is a hello: their block may be missing as a whole."""
+    if name not in {"ClientHello", "ServerHello"}:
+        return False
+    return length == len(seed) - 2 - int.from_bytes(seed[length : length + 2])
+
+
+@pytest.mark.parametrize("name", [name for name in decoders() if hasattr(messages, name)])
+def test_no_proper_prefix_of_a_message_decodes(name: str) -> None:
+    decoder = decoders()[name]
+    for seed in decoder.seeds:
+        for length in range(len(seed)):
+            if not is_cut_before_extensions(name, seed, length):
+                with pytest.raises(decoder.errors):
+                    decoder.run(seed[:length])
 
 
 @every_decoder

@@ -274,7 +274,7 @@ def _examples() -> list[Any]:
         m.EcdheClientKeyExchange(41, point, has_prefix=False),
         m.TlcpCertificateRequest(b"\x50", (b"name", b"another")),
         m.TlcpCertificateVerify(signature),
-        m.TlcpCertificateVerify(b"\x30" + signature, has_length=False),
+        m.TlcpCertificateVerify(signature, has_length=False),
         m.EncryptedExtensions(several),
         m.Tls13CertificateRequest(b"", {13: b"\0\x02\x07\x08"}),
         m.Tls13Certificate(b"", (m.CertificateEntry(certificate, {5: b"staple"}),)),

@@ -45,11 +45,12 @@ def link13(
         **options,
     )
     for who, change in (says or {}).items():
-        _meddle(pair.client if who == "client" else pair.server, change)
+        meddle(pair.client if who == "client" else pair.server, change)
     return pair.run()
 
 
-def _meddle(end: Connection, change: Callable[[int, bytes], list[bytes]]) -> None:
+def meddle(end: Connection, change: Callable[[int, bytes], list[bytes]]) -> None:
+    """Have `end` say `change(number, message)` in place of each message, under its own keys."""
     driver = end._driver
     honest, count = driver.send_encoded, 0
 

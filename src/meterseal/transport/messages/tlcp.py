@@ -155,6 +155,9 @@ class TlcpCertificateVerify:
         """Read the signature, with or without the length before it."""
         raw = body.rest()
         if raw[:1] == _SEQUENCE:
+            inner = Cursor(raw, 1)
+            inner.vector8(most=0x7F)  # a signature in DER is never longer
+            inner.finish()
             return cls(raw, has_length=False)
         outer = Cursor(raw)
         signature = outer.vector16(least=1)
