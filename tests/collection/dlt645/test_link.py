@@ -140,21 +140,6 @@ def test_what_was_read_before_a_meter_fell_silent_is_kept() -> None:
     assert len(asked) == 2
 
 
-def test_noise_without_end_is_given_up() -> None:
-    async def play(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not writer.is_closing():
-            writer.write(b"\x00")
-            await asyncio.sleep(0.001)
-
-    async def run() -> None:
-        timing = Timing(answer=0.05, gap=0.05, frame=0.2, pause=0.0)
-        async with acted_by(play, timing) as master:
-            with pytest.raises(MeterSilent):
-                await master.read(captures.METER, 0x0201FF00)
-
-    asyncio.run(run())
-
-
 def test_a_false_start_before_the_answer_does_not_hide_it() -> None:
     false_start = bytes.fromhex("68 00 00 00 00 00 00 68 91 C8")
 
@@ -165,19 +150,6 @@ def test_a_false_start_before_the_answer_does_not_hide_it() -> None:
         async with acted_by(play, QUICK) as master:
             block = await master.read_block(captures.METER, 0x0201FF00)
             assert list(block.values()) == [(2301,), (2299,), (2314,)]
-
-    asyncio.run(run())
-
-
-def test_what_came_before_the_question_is_no_answer() -> None:
-    async def play(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        """Say nothing."""
-
-    async def run() -> None:
-        async with acted_by(play, QUICK) as master:
-            master._link._reader.feed_data(VOLTAGES)
-            with pytest.raises(MeterSilent):
-                await master.read(captures.METER, 0x0201FF00)
 
     asyncio.run(run())
 
@@ -223,8 +195,22 @@ def test_the_server_answers_behind_half_a_frame_once_the_line_is_silent() -> Non
     asyncio.run(run())
 
 
+def test_one_master_too_many_is_hung_up_on() -> None:
+    async def run() -> None:
+        async with serve_tcp([example_meter()], "127.0.0.1", 0, most=1) as server:
+            address = server.sockets[0].getsockname()
+            async with await open_tcp(*address) as first:
+                assert await Master(first, PATIENT).find() == captures.METER
+                async with await open_tcp(*address) as second:
+                    with pytest.raises(ConnectionEnded):
+                        await Master(second, PATIENT).find()
+                assert await Master(first, PATIENT).find() == captures.METER
+
+    asyncio.run(run())
+
+
 def test_both_roles_speak_over_a_serial_line() -> None:
-    """A pseudo-terminal has no parity; on a real line it is even (8E1)."""
+    """A pseudo-terminal takes even parity, and has none."""
 
     async def run() -> None:
         controller, device = os.openpty()
@@ -233,7 +219,7 @@ def test_both_roles_speak_over_a_serial_line() -> None:
             os.fdopen(controller, "rb", 0), os.fdopen(os.dup(controller), "wb", 0)
         )
         serving = asyncio.create_task(serve_link(meters_end, [example_meter()]))
-        async with await open_serial(os.ttyname(device), parity="N") as link:
+        async with await open_serial(os.ttyname(device)) as link:
             master = Master(link, PATIENT)
             assert await master.find() == captures.METER
             values = await master.read_quantities(captures.METER, BLOCKS)

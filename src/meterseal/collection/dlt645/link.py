@@ -274,12 +274,21 @@ async def serve_link(link: Link, meters: Iterable[Slave]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serve_tcp(meters: Iterable[Slave], host: str, port: int) -> AsyncIterator[asyncio.Server]:
-    """Listen for masters; each reaches every meter by its address. Leaving hangs up on all."""
+async def serve_tcp(
+    meters: Iterable[Slave], host: str, port: int, *, most: int = 64
+) -> AsyncIterator[asyncio.Server]:
+    """Listen for masters, `most` of them at a time; each reaches every meter by its address.
+
+    One more is hung up on at once. A master may be silent as long as it likes. Leaving hangs up on
+    all.
+    """
     known = tuple(meters)
     connected: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(connected) >= most:
+            writer.close()
+            return
         task = asyncio.ensure_future(_serve_connection(Link(reader, writer), known))
         connected.add(task)
         task.add_done_callback(connected.discard)
