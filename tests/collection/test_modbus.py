@@ -327,6 +327,7 @@ def test_a_meter_is_read_by_a_map_from_toml() -> None:
         ("least = 4500", "least = 9000", "allows no value"),
         ("least = 4500", "", "least"),
         ("scale = 0.1 ", "scale = 'a' ", "register map"),
+        ("scale = 0.1 ", "scale = nan ", "NaN is no scale"),
         ("scale = 0.1 ", "factor = 0.1 ", "factor"),
         ("name", "title", "title"),
         ("[registers]", "[register]", "registers"),

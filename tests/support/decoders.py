@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from meterseal.asn1 import der, times
+from meterseal.collection.dlt645 import FrameDecoder, decode_block
+from meterseal.collection.dlt645.load_record import LoadRecord, decode_records, encode_record
+from meterseal.collection.modbus import load_map
 from meterseal.crypto import mlkem, sm2
 from meterseal.errors import (
     DecodeError,
@@ -53,7 +57,7 @@ from meterseal.x509 import (
 )
 from meterseal.x509.keys import describe_key
 from meterseal.x509.spki import SubjectPublicKeyInfo
-from support import packets, pki
+from support import dlt645_captures, packets, pki
 from support.wire import provider
 
 if TYPE_CHECKING:
@@ -84,7 +88,15 @@ class Decoder:
 @cache
 def decoders() -> dict[str, Decoder]:
     """All of them by name."""
-    return {**_encodings(), **_identity(), **_keys(), **_messages(), **_extensions(), **_streams()}
+    return {
+        **_encodings(),
+        **_identity(),
+        **_keys(),
+        **_messages(),
+        **_extensions(),
+        **_streams(),
+        **_meters(),
+    }
 
 
 # --- encodings -------------------------------------------------------------------------------
@@ -358,6 +370,33 @@ def _capture_files() -> tuple[bytes, ...]:
     blocks = b"".join(map(packets.enhanced, whole))
     pcapng = packets.section() + packets.interface() + packets.secrets(b"A b c\n") + blocks
     return packets.pcap(whole), packets.pcap(whole, order=">"), pcapng
+
+
+def _receive_frames(data: bytes) -> None:
+    decoder = FrameDecoder()
+    decoder.receive_data(data)
+    decoder.end_of_gap()
+
+
+def _meters() -> dict[str, Decoder]:
+    demand = bytes.fromhex(dlt645_captures.DEMAND)
+    stored = LoadRecord(datetime.fromisoformat("2026-11-23T06:15"), {0x02800004: 32105})
+    registers = (
+        'name = "a"\nregisters.FREQUENCY = { address = 1, scale = 0.01 }\n'
+        "self_test = { address = 1, least = 45, most = 65.5 }\n"
+    )
+    return {
+        "DL/T 645 frames": Decoder(_receive_frames, (), (demand, b"\xfe\x68" + demand)),
+        "DL/T 645 block": Decoder(
+            lambda data: decode_block(0x0101FF00, data),
+            (MalformedData,),
+            (bytes.fromhex("0521034519201126") * 2,),
+        ),
+        "load records": Decoder(decode_records, (MalformedData,), (encode_record(stored) * 2,)),
+        "register map": Decoder(
+            lambda data: load_map(data.decode("latin-1")), (MalformedData,), (registers.encode(),)
+        ),
+    }
 
 
 def _streams() -> dict[str, Decoder]:

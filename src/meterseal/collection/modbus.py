@@ -117,6 +117,8 @@ class RegisterMap:
         for register in (*self.registers.values(), self.self_test.register):
             if register.type not in _FORMATS:
                 raise MalformedData(f"{self.name}: {register.type!r} is none of {list(_FORMATS)}")
+            if not register.scale.is_finite():
+                raise MalformedData(f"{self.name}: {register.scale} is no scale")
             if not 0 <= register.address <= _LAST_ADDRESS + 1 - register.words:
                 raise MalformedData(f"{self.name}: no register {register.address}")
             if not register.words <= self.longest_read <= _LONGEST_READ:
