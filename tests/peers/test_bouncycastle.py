@@ -1,4 +1,4 @@
-"""Bouncy Castle agrees with our TLS 1.3: both SM4 suites, both roles, and refusals."""
+"""Bouncy Castle agrees with our TLS 1.3: SM4 suites, both groups, both roles, and refusals."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ import pytest
 
 from meterseal.errors import AlertReceived, CertificateRejected, MeterSealError
 from meterseal.net import connect, listen
-from meterseal.transport import TLS13_SUITES, CipherSuite, ClientAuthentication, HandshakeCompleted
+from meterseal.transport import (
+    TLS13_SUITES,
+    CipherSuite,
+    ClientAuthentication,
+    HandshakeCompleted,
+    TicketKeys,
+)
+from meterseal.transport.codepoints import NamedGroup
 from meterseal.x509 import TrustStore
 from support.bouncycastle import BouncyCastle, build
 from support.identities import credential, world
 from support.openssl4 import write
 from support.peer_program import PATIENCE, Unavailable, session_folder
-from support.wire import SERVER_NAME, client_config, server_config
+from support.wire import SERVER_NAME, client_config, provider, server_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from meterseal.net import SecureListener, SecureSocket
     from meterseal.transport import ServerConfig
 
+HYBRID = NamedGroup.CURVE_SM2_MLKEM768
+BOTH_GROUPS = "curveSM2MLKEM768,curveSM2"  # it signs with SM2 only if curveSM2 is among them
 SIZES = (1, 15, 16, 17, 40_000)
 GCM, CCM = TLS13_SUITES
 every_suite = pytest.mark.parametrize("suite", TLS13_SUITES, ids=lambda suite: suite.name)
@@ -128,6 +137,40 @@ def test_our_server_and_their_client_agree(suite: CipherSuite, their_client: Bou
     assert session.suite == suite
     assert session.peer is not None
     assert "meter-1" in str(session.peer.leaf.subject)
+
+
+@every_suite
+def test_both_roles_agree_on_the_hybrid_group(
+    suite: CipherSuite, their_server: BouncyCastle, their_client: BouncyCastle
+) -> None:
+    with their_server.server(suite=suite.name, groups=BOTH_GROUPS) as served:
+        with dial(served.port, groups=(HYBRID,)) as secure:
+            exchange(secure)
+            assert secure.session.group == HYBRID
+    assert not served.reports[0]["error"]
+    report, session = visit(our_server(), their_client, suite=suite.name, groups=BOTH_GROUPS)
+    assert not report["error"]
+    assert report["bytes"] == sum(SIZES)
+    assert isinstance(session, HandshakeCompleted), session
+    assert session.group == HYBRID
+
+
+def test_it_knows_no_resumption_and_takes_no_offence_at_tickets(
+    their_server: BouncyCastle, their_client: BouncyCastle
+) -> None:
+    """Why there is no test of resumption with it: it ignores tickets and gives none away."""
+    with their_server.server(suite=GCM.name) as served, dial(served.port) as secure:
+        exchange(secure)
+        assert secure.resumable is None
+    config = our_server(ticket_keys=TicketKeys(provider()))
+    with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
+        listener.raw.settimeout(PATIENCE)
+        served = pool.submit(lambda: [serve(listener) for _ in range(2)])
+        reports = their_client.client(
+            listener.address[1], name=SERVER_NAME, suite=GCM.name, connections=2
+        )
+        assert [report["error"] for report in reports] == ["", ""]
+        assert [session.resumed for session in served.result(PATIENCE)] == [False, False]
 
 
 def test_without_client_authentication_both_roles_agree(

@@ -47,7 +47,7 @@ import org.bouncycastle.jsse.provider.BouncyCastleJsseProvider;
  * <p>It prints one JSON line for the port it listens on, if it is a server, and one for each
  * connection. A server sends back what it reads; a client checks that it gets back what it sent.
  * Options: --role, --port, --name, --suite, --identity (a file name without .pem and .key),
- * --roots, --client-auth, --connections, --now (seconds since 1970).
+ * --roots, --groups, --client-auth, --connections, --now (seconds since 1970).
  */
 public final class Peer {
   private static final int[] SIZES = {1, 15, 16, 17, 40000};
@@ -73,7 +73,7 @@ public final class Peer {
       options.put(pair[0], pair[1]);
     }
     LogManager.getLogManager().reset();
-    System.setProperty("jdk.tls.namedGroups", "curveSM2");
+    System.setProperty("jdk.tls.namedGroups", options.getOrDefault("groups", "curveSM2"));
     System.setProperty("jdk.tls.client.SignatureSchemes", "sm2sig_sm3");
     System.setProperty("jdk.tls.server.SignatureSchemes", "sm2sig_sm3");
     Peer peer = new Peer(options);
