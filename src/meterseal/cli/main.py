@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, crl, demo, key, pki, session, trace
+from meterseal.cli import cert, crl, demo, key, meter, pki, session, trace
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -34,6 +34,7 @@ app.command()(session.server)
 app.command()(session.client)
 app.command()(trace.trace)
 app.command()(demo.demo)
+app.command()(meter.meter)
 
 
 def _print_version(wanted: bool) -> None:

@@ -74,7 +74,7 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path: Path) -> Line:
-    config = MeterConfig(RATINGS, event_delay=1000)
+    config = MeterConfig(RATINGS, event_delay=1000, password="000000")
     bench = Bench(tmp_path, config=config, sealer=sealer_for(ADDRESS)[0])
     bench.step()
     return Line(bench)
@@ -249,6 +249,14 @@ def test_demand_is_cleared_with_the_password_alone(line: Line) -> None:
     line.ask(Request.clear_demand(AUTHORITY))
     assert line.read(0x01010000) == (0, None)
     assert line.read(0x00010000)[0] == 115
+
+
+def test_without_a_password_of_its_own_a_meter_takes_none(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.step()
+    for digits in ("000000", "111111"):
+        with pytest.raises(MeterRefused, match="authorised"):
+            Line(bench).ask(Request.clear_demand(Authority(2, digits)))
 
 
 @pytest.mark.parametrize(

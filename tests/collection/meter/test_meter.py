@@ -20,6 +20,7 @@ from meterseal.collection.meter.waveform import OperatingPoint
 from meterseal.collection.model import (
     EventCode,
     EventRecord,
+    MeterAddress,
     Quality,
     Quantity,
     Reading,
@@ -319,6 +320,12 @@ def test_without_a_key_nothing_is_sealed(tmp_path: Path) -> None:
     assert bench.meter.sealed_from(0, 99) == []
     assert bench.meter.oldest_sealed() is None
     assert bench.meter.state.sequence == 0
+
+
+def test_a_certificate_of_another_meter_is_refused(tmp_path: Path) -> None:
+    sealer, _ = sealer_for(MeterAddress("999999999999"))
+    with pytest.raises(UsageError, match="meter-999999999999"):
+        Bench(tmp_path, sealer=sealer)
 
 
 @pytest.mark.parametrize("wrong", [{"seal_interval": 10}, {"password": "12345"}])

@@ -1,7 +1,8 @@
 """The door of a meter to the line: what DL/T 645-2007 may read and, with care, change.
 
-A password of DL/T 645 crosses the line in clear and can be replayed, so little is to be had for it:
-the maximum demands, and the clock by at most an hour, once an hour. A broadcast moves the clock by
+A password of DL/T 645 crosses the line in clear and can be replayed, so a meter has none unless it
+is given one, and little is to be had for it: the maximum demands are cleared, the clock moves by at
+most an hour, once an hour. A broadcast moves the clock by
 five minutes at most, once a day, and not around midnight, as the standard has it. Whatever moves
 the clock is an event. All else is refused: clearing the meter, its events, passwords, the address.
 """
@@ -112,8 +113,8 @@ class Door(LineRegisters):
 
     def _authorise(self, authority: Authority) -> None:
         config = self._meter.config
-        right = hmac.compare_digest(authority.password.encode(), config.password.encode())
-        if not right or authority.level != config.password_level:
+        given, wanted = authority.password.encode(), (config.password or "").encode()
+        if not hmac.compare_digest(given, wanted) or authority.level != config.password_level:
             raise Refused(ErrorFlag.NOT_AUTHORISED)
 
     def _local(self) -> datetime:

@@ -10,6 +10,7 @@ be set. From outside it takes bounded steps only, and each is an event.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Meter", "MeterConfig"]
 
+_SIX_DIGITS: Final = re.compile("[0-9]{6}")
 _LONGEST_STEP: Final = 300_000
 """ms: a meter that did not look for longer was without power, whatever it measures now."""
 _SNAPSHOT_EVENTS: Final = frozenset(
@@ -53,7 +55,8 @@ _SNAPSHOT_EVENTS: Final = frozenset(
 class MeterConfig:
     """What meters of one kind share; times in ms.
 
-    `seal_interval` is between sealed readings, `password` that of `password_level` as six digits.
+    `seal_interval` is between sealed readings. `password` is that of `password_level`, six digits;
+    without one nothing that needs a password is allowed.
     """
 
     ratings: Ratings
@@ -61,13 +64,13 @@ class MeterConfig:
     event_delay: int = DEFAULT_DELAY
     seal_interval: int = 60_000
     password_level: int = 2
-    password: str = field(default="000000", repr=False)
+    password: str | None = field(default=None, repr=False)
     rules: tuple[Rule, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.seal_interval < 1000:  # noqa: PLR2004
             raise UsageError("sealed readings are at least a second apart")
-        if not (len(self.password) == 6 and self.password.isdecimal()):  # noqa: PLR2004
+        if self.password is not None and not _SIX_DIGITS.fullmatch(self.password):
             raise UsageError("a meter's password has six digits")
         object.__setattr__(self, "rules", rules_for(self.ratings, self.event_delay))
 
@@ -96,7 +99,9 @@ class Meter:
         self.measurement: Measurement | None = None
         self._source = source
         self._store = store
-        self._speaker = Speaker(address, store.epoch, sealer) if sealer is not None else None
+        self._speaker: Speaker | None = None
+        if sealer is not None:
+            self._speaker = Speaker(address, store.epoch, sealer)
         self._steady: int | None = None
         self._next: tuple[MeterState, Measurement, int] | None = None
         kept = store.load(address)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from meterseal.collection.model import EventRecord, Quality, Reading, Snapshot, Statement
+from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +38,17 @@ _MICRO: Final = Decimal("0.000001")
 
 
 class Speaker:
-    """Numbers and signs the statements of one meter."""
+    """Numbers and signs the statements of one meter.
+
+    Raises `UsageError` for a certificate that is not issued to `meter-` and its address.
+    """
 
     __slots__ = ("_address", "_epoch", "_sealer")
 
     def __init__(self, address: MeterAddress, epoch: int, sealer: Sealer) -> None:
+        name = sealer.certificate.subject.common_name
+        if name != f"meter-{address}":
+            raise UsageError(f"the certificate is that of {name}, not of meter-{address}")
         self._address = address
         self._epoch = epoch
         self._sealer = sealer
