@@ -11,7 +11,7 @@ FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 me
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net
 
-.PHONY: setup demo test test-all fuzz check format bench docs clean
+.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -32,10 +32,15 @@ test-all: setup  ## the long tests too
 	cargo test --quiet --locked --profile memcheck -p meterseal-core
 	$(BIN)/pytest -n auto
 
-fuzz: setup  ## long runs: decoders under atheris, altered handshakes: make fuzz SECONDS=60 DECODER=certificate
+fuzz: fuzz-python fuzz-core  ## long runs of every decoder: make fuzz SECONDS=600
+
+fuzz-python: setup  ## decoders under atheris, altered handshakes: make fuzz-python SECONDS=60 DECODER=certificate
 	$(BIN)/pip install --quiet atheris==3.0.0
 	$(BIN)/python tests/fuzz/run.py $(SECONDS) $(if $(DECODER),"$(DECODER)")
 	$(if $(DECODER),,$(BIN)/python tests/fuzz/handshakes.py $(SECONDS))
+
+fuzz-core:  ## under libFuzzer: make fuzz-core SECONDS=60 DECODER=ciphertext
+	rust/fuzz/run.sh $(SECONDS) $(DECODER)
 
 check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check

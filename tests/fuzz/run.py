@@ -1,6 +1,8 @@
-"""Long runs of one decoder or of all under atheris: `make fuzz SECONDS=60 DECODER=certificate`.
+"""Long runs of one decoder or of all under atheris.
 
-atheris is not among the development requirements: `make fuzz` installs it. What fails is written to
+    make fuzz-python SECONDS=60 DECODER=certificate
+
+atheris is not among the development requirements: the command installs it. What fails is written to
 tests/fuzz/corpus as `<decoder>--<digest>`, where `make test` replays it from then on.
 """
 
