@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from dlt645 import MeterClientService
 
+from meterseal.collection.collector.ports import Dlt645Port
 from meterseal.collection.dlt645.link import Master, Timing, link_of_files, open_tcp
+from meterseal.collection.envelope import verify_all
 from meterseal.collection.meter.meter import MeterConfig
 from meterseal.collection.meter.run import (
     MeterGroup,
@@ -25,8 +27,9 @@ from meterseal.collection.meter.run import (
 from meterseal.collection.meter.store import MeterStore
 from meterseal.collection.meter.synthetic import synthetic_source
 from meterseal.collection.model import MeterAddress, Quantity
+from meterseal.collection.sealing import Sealed, open_sealed
 from meterseal.errors import MeterSilent, UsageError
-from support.meters import ADDRESS, RATINGS, HandClock, Supply
+from support.meters import ADDRESS, RATINGS, HandClock, Supply, sealer_for
 
 PATIENT = Timing(answer=30.0, frame=60.0)
 KIND = MeterConfig(RATINGS)
@@ -169,6 +172,35 @@ def test_another_stack_reads_the_same_values(tmp_path: Path) -> None:
         assert values == pytest.approx([220.0, 5.0, 3.3, 50.0])
 
     play(scene)
+
+
+def test_a_collector_misses_nothing_over_a_pause_and_a_restart(tmp_path: Path) -> None:
+    sealer, key = sealer_for(ADDRESS)
+    kind = MeterConfig(RATINGS, seal_interval=1000)
+    config = RunConfig(tmp_path, [MeterSetup(ADDRESS, Supply(), sealer)], kind)
+    heard: list[Sealed] = []
+
+    async def hear(host: str, port: int) -> None:
+        collector = Dlt645Port(lambda: open_tcp(host, port), PATIENT)
+        while True:
+            last = heard[-1].statement if heard else None
+            after = None if last is None else (last.epoch, last.sequence)
+            more = await collector.read_sealed(ADDRESS, after)
+            heard.extend(map(open_sealed, more))
+            if not more:
+                return await collector.close()
+
+    async def scene() -> None:
+        clock = HandClock()
+        for pause in (5000, 100_000):
+            async with running(config, clock) as ([(host, port)], _):
+                await clock.advance(pause)
+                await hear(host, port)
+
+    play(scene)
+    assert [each.statement.sequence for each in heard] == list(range(1, len(heard) + 1))
+    assert len(heard) == 5 + 100 + 3  # a reading at each start, and one event: the restart
+    assert all(verify_all([(key.public_key(), each.envelope) for each in heard]))
 
 
 def test_two_meters_of_one_address_are_refused(tmp_path: Path) -> None:
