@@ -177,7 +177,7 @@ def watched(target: Path, form: str, port: int) -> Iterator[None]:
                     pytest.skip("tshark may not listen on the loopback interface here")
                 yield
                 poke.sendto(b"end", poke.getsockname())
-                while "Len=3" not in (line := tshark.stdout.readline()):
+                while not (line := tshark.stdout.readline()).endswith("Len=3\n"):
                     assert line, "tshark ended"
             finally:
                 tshark.terminate()

@@ -111,9 +111,10 @@ class _Authority:
             path_length=0,
         )
 
-    def issue(
-        self, profile: Profile, owner: str, names: list[GeneralName]
-    ) -> tuple[PrivateKey, Certificate]:
+    def single(
+        self, stem: str, profile: Profile, owner: str, names: list[GeneralName]
+    ) -> Iterator[_File]:
+        """One certificate with its CA, and its key."""
         from meterseal.crypto.sm2 import PrivateKey
         from meterseal.x509 import Name, issue_certificate
 
@@ -128,21 +129,26 @@ class _Authority:
             days=self._days,
             alt_names=names,
         )
-        return key, certificate
-
-    def single(
-        self, stem: str, profile: Profile, owner: str, names: list[GeneralName]
-    ) -> Iterator[_File]:
-        """One certificate with its CA, and its key."""
-        key, certificate = self.issue(profile, owner, names)
         yield _bundle(f"{stem}.pem", certificate, self.certificate)
         yield _key(f"{stem}.key", key)
 
     def pair(self, stem: str, owner: str, names: list[GeneralName]) -> Iterator[_File]:
         """A signing and an encryption certificate with their CA, and their two keys."""
-        sign_key, signing = self.issue("signing", owner, names)
-        enc_key, encryption = self.issue("encryption", owner, names)
-        yield _bundle(f"{stem}.pem", signing, encryption, self.certificate)
+        from meterseal.crypto.sm2 import PrivateKey
+        from meterseal.x509 import Name, issue_pair
+
+        sign_key, enc_key = PrivateKey.generate(), PrivateKey.generate()
+        pair = issue_pair(
+            sign_key.public_key(),
+            enc_key.public_key(),
+            Name.parse(_SUBJECT + owner),
+            ca_certificate=self.certificate,
+            ca_key=self.key,
+            not_before=self._first,
+            days=self._days,
+            alt_names=names,
+        )
+        yield _bundle(f"{stem}.pem", pair.signing, pair.encryption, self.certificate)
         yield _key(f"{stem}-sign.key", sign_key)
         yield _key(f"{stem}-enc.key", enc_key)
 
