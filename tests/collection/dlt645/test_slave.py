@@ -168,6 +168,21 @@ def test_closed_registers_refuse_everything() -> None:
             assert answer.is_error, (function, size)
 
 
+def test_no_meter_takes_the_address_of_all() -> None:
+    answer = ask(SlaveLine([example_meter()]), captures.METER, Request.write_address(BROADCAST))
+    assert answer is not None
+    assert answer.is_error
+
+
+def test_a_new_address_is_known_on_every_line() -> None:
+    meters = [example_meter(), example_meter("000000000001")]
+    first, second = SlaveLine(meters), SlaveLine(meters)
+    ask(first, captures.METER, Request.write_address("000000000007"))
+    assert ask(second, captures.METER, Request.read_address()) is None
+    assert ask(second, "000000000007", Request.read_address()) is not None
+    assert ask(second, "000000000001", Request.read_address()).address == "000000000001"
+
+
 def test_a_meter_answers_to_its_new_address_from_then_on() -> None:
     line = SlaveLine([example_meter()])
     ask(line, captures.METER, Request.write_address("000000000007"))

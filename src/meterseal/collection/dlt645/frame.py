@@ -101,8 +101,8 @@ class Frame:
 
 def is_addressed(address: str, meter: MeterAddress) -> bool:
     """Tell whether a request to `address` means this meter: same digits, `AA` for any pair."""
-    if address in {meter, ANYONE}:
-        return True
+    if address == ANYONE or address.isdecimal():
+        return address in {ANYONE, meter}
     pairs = zip(_pairs(address), _pairs(meter), strict=True)
     return all(asked in {"AA", own} for asked, own in pairs)
 

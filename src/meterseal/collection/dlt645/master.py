@@ -55,8 +55,9 @@ class Conversation:
     """One master on one line. It has at most one request under way.
 
     Frames of other meters, of other identifiers (a late answer to a question given up), echoes of
-    our own frames and noise are passed over. A late answer to the *same* question cannot be told
-    from a fresh one: let the line fall silent before asking again.
+    our own frames and noise are passed over. A late answer to the *same* question, and a late
+    refusal of any (it names none), cannot be told from a fresh one: let the line fall silent
+    before asking again.
     """
 
     def __init__(self) -> None:

@@ -62,6 +62,8 @@ class Slave:
             return bytes.fromhex(self.address)[::-1]
         if request.function == Function.WRITE_ADDRESS:
             address = MeterAddress(request.data[::-1].hex())
+            if address == BROADCAST:
+                raise Refused
             self.registers.write_address(address)
             self.address = address
             return b""
@@ -80,7 +82,7 @@ class SlaveLine:
     """
 
     def __init__(self, meters: Iterable[Slave]) -> None:
-        self._meters = {meter.address: meter for meter in meters}
+        self._meters: dict[str, Slave] = {meter.address: meter for meter in meters}
         self._decoder = FrameDecoder()
         self._owed: tuple[MeterAddress, int | None, bytes] | None = None
 
@@ -113,17 +115,17 @@ class SlaveLine:
             return b""
         if request.function == Function.READ_FOLLOWING:
             return self._following(meter, request).encode()
-        address = meter.address
         frame, rest = meter.answer(request)
-        self._owed = (address, identifier_of(request), rest) if rest else None
-        if meter.address != address:
-            self._meters[meter.address] = self._meters.pop(address)
+        self._owed = (meter.address, identifier_of(request), rest) if rest else None
         return frame.encode()
 
     def _meant(self, address: str) -> Slave | None:
-        if address.isdecimal():
-            return self._meters.get(MeterAddress(address))
-        meant = [meter for own, meter in self._meters.items() if is_addressed(address, own)]
+        known = self._meters.get(address)
+        if known is not None and known.address == address:
+            return known
+        # a wildcard, nobody, or a meter that was given another address, perhaps on another line
+        meters = self._meters.values()
+        meant = [meter for meter in meters if is_addressed(address, meter.address)]
         return meant[0] if len(meant) == 1 else None
 
     def _following(self, meter: Slave, request: Frame) -> Frame:
