@@ -145,13 +145,6 @@ def _tally(di1: int, name: str, event: EventCode | None = None) -> Family:
     )
 
 
-def _times(di1: int, name: str) -> Family:
-    return Family(
-        group=0x0330, name=f"{name}: begin and end", fields=(Moment(6), Moment(6)),
-        di1=range(di1, di1 + 1), di0=_RECORDS,
-    )  # fmt: skip
-
-
 def _frozen(group: int, kind: str) -> tuple[Family, ...]:
     numbers = range(1, 255)
     energies = ("forward active", "reverse active", "combined reactive 1", "combined reactive 2")
@@ -236,7 +229,7 @@ FAMILIES: Final[Sequence[Family]] = (
     _one(0x02800008, "clock battery", Bcd(2, 2), unit="V"),
     _one(0x02800009, "reading battery", Bcd(2, 2), unit="V"),
     _one(0x0280000A, "battery working time", Bcd(4), unit="min"),
-    # A.4: event counters and, for those of 30 that have no more to say, the times of the last ten
+    # A.4: event counters, and the records of the clock being set
     _counter(0x0301, "voltage loss", EventCode.VOLTAGE_LOSS, *_PER_PHASE),
     _counter(0x0302, "under-voltage", EventCode.UNDER_VOLTAGE, *_PER_PHASE),
     _counter(0x0303, "over-voltage", EventCode.OVER_VOLTAGE, *_PER_PHASE),
