@@ -9,7 +9,7 @@ SECONDS ?= 60
 DECODER ?=
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
-	meterseal.x509 meterseal.transport meterseal.net
+	meterseal.x509 meterseal.transport meterseal.net meterseal.net.facade.settings
 
 .PHONY: setup demo test test-all fuzz fuzz-python fuzz-core check format bench docs clean
 
