@@ -31,6 +31,7 @@ class Counting(Sm2Scheme):
     """Counts the signatures it is asked to check."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.checked = 0
 
     def verify(self, spki: SubjectPublicKeyInfo, signature: bytes, message: bytes) -> None:

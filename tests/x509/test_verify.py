@@ -491,7 +491,7 @@ def test_refuses_an_empty_chain() -> None:
 
 def test_only_verification_makes_a_verified_chain() -> None:
     with pytest.raises(InternalError):
-        VerifiedChain((ROOT.certificate,), object())
+        VerifiedChain((ROOT.certificate,), NOW, NOW, object())
 
 
 def test_refuses_a_clock_without_time_zone() -> None:

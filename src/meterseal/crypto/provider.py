@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from meterseal.crypto import mlkem, random, record, sm2, sm3, sm4, tls13
 from meterseal.errors import InvalidKey, UsageError
@@ -29,7 +29,6 @@ __all__ = [
     "Provider",
     "Psk",
     "Resumption",
-    "RunOpener",
     "Sealer",
     "Signer",
     "SmProvider",
@@ -68,23 +67,15 @@ class Sealer(Protocol):
 
 
 class Opener(Protocol):
-    """Opens records in one direction; dead after the first record that does not open."""
+    """Opens records in one direction; dead after the first record that does not open.
+
+    It may also have `open_run(stream, start)`, which opens the records of application data that
+    stand whole at `start`, one after the other, and returns their joined content and where the rest
+    begins. Whatever is odd, or does not open, it leaves as it was found, for `open`.
+    """
 
     def open(self, record: bytes, /) -> bytes:
         """Return the plaintext of one whole record, or raise `InvalidTag`."""
-        ...
-
-
-@runtime_checkable
-class RunOpener(Protocol):
-    """An opener that can open the records of bulk data in one call."""
-
-    def open_run(self, stream: bytes, start: int, /) -> tuple[bytes, int]:
-        """Open the records of application data that stand whole at `start`, one after the other.
-
-        Returns their joined content and where the rest begins. What is odd, or does not open, is
-        left as it was found, for `open`; so may be anything else.
-        """
         ...
 
 
@@ -125,7 +116,10 @@ class Tls13Sealer(Sealer, Protocol):
 
 
 class Tls13Opener(Protocol):
-    """Opens records of TLS 1.3; dead after the first record that does not open."""
+    """Opens records of TLS 1.3; dead after the first record that does not open.
+
+    It may have `open_run`, as an `Opener`.
+    """
 
     def open(self, record: bytes, /) -> tuple[int, bytes]:
         """Return content type (0 for nothing but padding) and content, or raise `InvalidTag`."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from meterseal.crypto.provider import RunOpener
 from meterseal.errors import (
     BadRecord,
     InternalError,
@@ -30,7 +29,11 @@ from meterseal.transport.codepoints import (
 from meterseal.transport.record import RecordInbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meterseal.crypto.provider import Opener, Sealer, Tls13Opener, Tls13Sealer
+
+    _OpenRun = Callable[[bytes, int], tuple[bytes, int]]
 
 _ALERT_LENGTH: Final = 2
 
@@ -47,7 +50,7 @@ class Channel:
         self._opener: Opener | None = None
         self._tls13_sealer: Tls13Sealer | None = None
         self._tls13_opener: Tls13Opener | None = None
-        self._run_opener: RunOpener | None = None
+        self._open_run: _OpenRun | None = None
         self._has_opened = False
         self._expects_data = False
 
@@ -118,7 +121,7 @@ class Channel:
 
     def _open_runs_with(self, opener: Opener | Tls13Opener) -> None:
         self._inbox.is_protected = True
-        self._run_opener = opener if isinstance(opener, RunOpener) else None
+        self._open_run = getattr(opener, "open_run", None)
 
     def expect_data(self) -> None:
         """Look for application data first from now on: records of it are opened many at a time."""
@@ -140,8 +143,8 @@ class Channel:
 
     def next(self) -> tuple[int, bytes] | None:
         """Return content type and content of the next record or run of records, or `None`."""
-        if self._expects_data and self._run_opener is not None:
-            data = self._inbox.take_run(self._run_opener.open_run)
+        if self._expects_data and self._open_run is not None:
+            data = self._inbox.take_run(self._open_run)
             if data:
                 self._has_opened = True
                 return APPLICATION_DATA, data

@@ -250,7 +250,7 @@ class ServerConfig:
 
 def _digest(config: ClientConfig | ServerConfig, extra: bytes) -> bytes:
     policy = config.provider.new_hash(config.algorithms.hash_name)
-    for fingerprint in sorted(anchor.fingerprint() for anchor in config.trust):
+    for fingerprint in config.trust.fingerprints():
         policy.update(fingerprint)
     policy.update(extra)
     return policy.digest()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from meterseal.transport.config import ClientConfig, ServerConfig
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.messages import ClientHello
-    from meterseal.transport.session import Session
 
 RANDOM_LENGTH: Final = 32
 DOWNGRADE_SENTINELS: Final = (b"DOWNGRD\x01", b"DOWNGRD\x00")  # RFC 8446, 4.1.3
@@ -34,16 +33,6 @@ def fresh_random(provider: Provider, *, with_time: bool) -> bytes:
         return provider.random_bytes(RANDOM_LENGTH)
     seconds = int(provider.now().timestamp()) & 0xFFFFFFFF
     return seconds.to_bytes(4, "big") + provider.random_bytes(RANDOM_LENGTH - 4)
-
-
-def may_offer(session: Session, config: ClientConfig, server_name: str | None) -> bool:
-    """Whether this configuration made the session, for this server, not too long ago."""
-    return (
-        any(session.suite == suite.code for suite in config.suites)
-        and session.server_name == server_name
-        and session.policy == config.policy_digest()
-        and session.is_fresh(config.provider.now().timestamp())
-    )
 
 
 def naming_extensions(config: ClientConfig, server_name: str | None) -> Extensions:

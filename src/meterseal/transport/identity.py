@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.provider import Verifier
     from meterseal.transport.config import ClientConfig, Credential, ServerConfig
+    from meterseal.transport.session import Session
     from meterseal.x509 import VerifiedChain
 
 
@@ -113,6 +114,29 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
         return Peer(verify(presented, KeyRole.SIGNING), scheme=scheme)
     signing, encryption = _split_pair(presented)
     return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
+
+
+def may_offer(session: Session, config: ClientConfig, server_name: str | None) -> bool:
+    """Whether this configuration made the session, for this server, not too long ago.
+
+    The server's chain must verify today as it did then; who cannot offer shakes hands anew.
+    """
+    return (
+        any(session.suite == suite.code for suite in config.suites)
+        and session.server_name == server_name
+        and session.policy == config.policy_digest()
+        and session.is_fresh(config.provider.now().timestamp())
+        and _still_verifies(session, config)
+    )
+
+
+def _still_verifies(session: Session, config: ClientConfig) -> bool:
+    version = config.algorithms.suites[session.suite].version
+    try:
+        verify_server(session.peer_chain, config, session.server_name, version)
+    except CertificateRejected:
+        return False
+    return True
 
 
 def check_certificate_verify(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from meterseal.errors import CertificateRejected, InvalidKey, RejectionReason
+from meterseal.x509.remembered import Remembered
 from meterseal.x509.spki import SM2_WITH_SM3
 
 if TYPE_CHECKING:
@@ -31,11 +32,20 @@ class SignatureScheme(Protocol):
         """Raise InvalidSignature unless the key signed the message."""
 
 
+_REMEMBERED: Final = 1024
+_REMEMBERED_LENGTH: Final = 4096  # of one message: at most 4 MiB in all
+
+
 class Sm2Scheme:
     """SM2 with SM3 under the standard identifier (GB/T 32918.2-2016; GM/T 0015-2012).
 
-    The algorithm has no parameters; a NULL is refused, as no writer we know sets one.
+    The algorithm has no parameters; a NULL is refused, as no writer we know sets one. Good
+    signatures are remembered by key, signature and message: those of the same few CAs come again
+    with every peer.
     """
+
+    def __init__(self) -> None:
+        self._good: Remembered[tuple[bytes, bytes, bytes], bool] = Remembered(_REMEMBERED)
 
     def verifier(self, spki: SubjectPublicKeyInfo) -> Verifier:
         """Return the SM2 key. Raises InvalidKey for any other."""
@@ -58,7 +68,12 @@ class Sm2Scheme:
 
     def verify(self, spki: SubjectPublicKeyInfo, signature: bytes, message: bytes) -> None:
         """Raise InvalidSignature unless the key signed the message."""
+        signed = (spki.encoding, signature, message)
+        if self._good.find(signed):
+            return
         spki.public_key().verify(signature, message)
+        if len(message) <= _REMEMBERED_LENGTH:
+            self._good.keep(signed, True)
 
 
 SM2_SCHEME = Sm2Scheme()

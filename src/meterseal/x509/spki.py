@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from meterseal.asn1 import der
@@ -97,8 +98,14 @@ class SubjectPublicKeyInfo:
 
     def public_key(self) -> sm2.PublicKey:
         """Return the SM2 key. Raises InvalidKey for other algorithms, curves and bad points."""
-        try:
-            require_sm2(self.algorithm)
-        except MalformedData as error:
-            raise InvalidKey(f"the parameters of the key are malformed: {error}") from None
-        return sm2.PublicKey.from_bytes(self.key)
+        return _sm2_key(self)
+
+
+@lru_cache(maxsize=1024)
+def _sm2_key(info: SubjectPublicKeyInfo) -> sm2.PublicKey:
+    """Keys are values without secrets: a good one is made once and shared."""
+    try:
+        require_sm2(info.algorithm)
+    except MalformedData as error:
+        raise InvalidKey(f"the parameters of the key are malformed: {error}") from None
+    return sm2.PublicKey.from_bytes(info.key)

@@ -4,6 +4,11 @@ The search goes from the leaf upwards. A candidate issuer must fit in name and k
 valid CA, and have signed what is below it; only then the search goes on above it. Everything that
 costs is counted against `Limits`, so that no set of certificates keeps us busy for long.
 
+A chain that was verified is remembered with the trust store, under everything else that was asked:
+the certificates presented, purpose, role, name, revocation lists and policy, limits. It holds until
+the first of its certificates expires or time changes what a list says; then, and whenever anything
+asked differs, the whole verification runs again.
+
 Stricter than RFC 5280: anchors must be valid in time and be CAs too, a CA certificate is accepted
 as leaf only if it is an anchor itself, and `anyExtendedKeyUsage` does not make a leaf fit for a
 purpose.
@@ -12,8 +17,9 @@ purpose.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meterseal.asn1 import oid as oids
 from meterseal.asn1.times import whole_seconds
@@ -74,12 +80,19 @@ class Limits:
 class VerifiedChain:
     """The proof that a chain was verified: only `verify_chain` makes one."""
 
-    __slots__ = ("_chain",)
+    __slots__ = ("_chain", "_since", "_until")
 
-    def __init__(self, chain: tuple[Certificate, ...], seal: object) -> None:
+    def __init__(
+        self, chain: tuple[Certificate, ...], since: datetime, until: datetime, seal: object
+    ) -> None:
         if seal is not _SEAL:
             raise InternalError("a VerifiedChain can only come from verify_chain")
         self._chain = chain
+        self._since, self._until = since, until
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the same verification at that time would give the same chain."""
+        return self._since <= at <= self._until
 
     @property
     def chain(self) -> tuple[Certificate, ...]:
@@ -124,25 +137,35 @@ def verify_chain(  # noqa: PLR0913
     `revocation` says; a leaf that is trusted itself is not looked up. Raises CertificateRejected
     with the reason and the certificate that broke the rule.
     """
-    if not presented:
-        raise CertificateRejected(RejectionReason.MISSING, "no certificate was presented")
-    if len(presented) > limits.presented:
-        raise CertificateRejected(
-            RejectionReason.TOO_MUCH_WORK,
-            f"{len(presented)} certificates were presented; the limit is {limits.presented}",
-        )
-    leaf = presented[0]
+    terms = (
+        purpose, server_name, role, common_name_fallback, tuple(crls), revocation, limits, scheme,
+    )  # fmt: skip
+    at = whole_seconds(at)
+    known = trust.remembered.find((tuple(presented), terms))
+    if known is not None and known.holds(at):
+        return known
     search = _Search(
-        presented, trust, whole_seconds(at), purpose, limits, scheme,
+        presented, trust, at, purpose, limits, scheme,
         common_name_fallback=common_name_fallback, crls=crls, revocation=revocation,
     )  # fmt: skip
-    search.require_usable(leaf)
-    _require_end_entity(leaf, purpose, role, trusted=leaf in trust)
-    if server_name is not None:
-        require_server_name(leaf, server_name, common_name_fallback=common_name_fallback)
-    if leaf in trust:
-        return VerifiedChain((leaf,), _SEAL)
-    return VerifiedChain(search.find_path((leaf,)), _SEAL)
+    path = search.verify(server_name, role)
+    verified = VerifiedChain(path, at, _holds_until(path, crls, at), _SEAL)
+    if sum(len(certificate.encoding) for certificate in presented) <= _REMEMBERED_LENGTH:
+        trust.remembered.keep((tuple(presented), terms), verified)
+        trust.remembered.keep((path, terms), verified)  # as a session presents it
+    return verified
+
+
+_REMEMBERED_LENGTH: Final = 8192  # of the certificates of one chain
+
+
+def _holds_until(
+    path: tuple[Certificate, ...], crls: Sequence[CertificateRevocationList], at: datetime
+) -> datetime:
+    """The last second at which nothing has changed: no expiry, no list that begins or ends."""
+    turns = [moment for crl in crls for moment in (crl.this_update, crl.next_update) if moment]
+    changes = [moment - timedelta(seconds=1) for moment in turns if moment > at]
+    return min([certificate.not_after for certificate in path] + changes)
 
 
 @dataclass(slots=True)
@@ -163,6 +186,25 @@ class _Search:
     signatures: dict[tuple[Certificate, Certificate], bool] = field(default_factory=dict)
     failure: CertificateRejected | None = None
     failure_depth: int = -1
+
+    def verify(self, server_name: str | None, role: KeyRole) -> tuple[Certificate, ...]:
+        """Return the path from the first certificate presented to its anchor."""
+        if not self.presented:
+            raise CertificateRejected(RejectionReason.MISSING, "no certificate was presented")
+        if len(self.presented) > self.limits.presented:
+            raise CertificateRejected(
+                RejectionReason.TOO_MUCH_WORK,
+                f"{len(self.presented)} certificates were presented; "
+                f"the limit is {self.limits.presented}",
+            )
+        leaf = self.presented[0]
+        is_trusted = leaf in self.trust
+        self.require_usable(leaf)
+        _require_end_entity(leaf, self.purpose, role, trusted=is_trusted)
+        if server_name is not None:
+            fallback = self.common_name_fallback
+            require_server_name(leaf, server_name, common_name_fallback=fallback)
+        return (leaf,) if is_trusted else self.find_path((leaf,))
 
     def find_path(self, path: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
         """Return a path from the leaf to an anchor, or raise the most telling failure."""

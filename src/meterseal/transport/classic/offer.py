@@ -15,6 +15,7 @@ from meterseal.errors import (
     UnsupportedVersion,
     UsageError,
 )
+from meterseal.transport import identity
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     RENEGOTIATION_SCSV,
@@ -34,7 +35,6 @@ from meterseal.transport.extensions import (
 from meterseal.transport.hello import (
     accept_protocol,
     fresh_random,
-    may_offer,
     naming_extensions,
     protocol_extension,
 )
@@ -78,7 +78,7 @@ class Choice:
 def make_offer(config: ClientConfig, server_name: str | None, session: Session | None) -> Offer:
     """Write the ClientHello; `session` is offered only if this configuration made it."""
     usable = session if isinstance(session, ClassicSession) else None
-    if usable is not None and not may_offer(usable, config, server_name):
+    if usable is not None and not identity.may_offer(usable, config, server_name):
         usable = None
     suites = _usable_suites(config)
     hello = ClientHello(

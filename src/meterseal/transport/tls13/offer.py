@@ -13,6 +13,7 @@ from meterseal.errors import (
     UnsupportedExtension,
     UsageError,
 )
+from meterseal.transport import identity
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     PSK_DHE_KE,
@@ -33,7 +34,7 @@ from meterseal.transport.extensions_tls13 import (
     decode_uint16,
     encode_key_shares,
 )
-from meterseal.transport.hello import fresh_random, may_offer, naming_extensions
+from meterseal.transport.hello import fresh_random, naming_extensions
 from meterseal.transport.messages import ClientHello
 from meterseal.transport.session import Tls13Session
 
@@ -81,7 +82,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     if not config.groups:
         raise UsageError("TLS 1.3 needs at least one group")
     usable = session if isinstance(session, Tls13Session) else None
-    if usable is not None and not may_offer(usable, config, server_name):
+    if usable is not None and not identity.may_offer(usable, config, server_name):
         usable = None
     with_share = config.groups if config.key_shares is None else config.key_shares
     if not set(with_share) <= set(config.groups):
