@@ -26,15 +26,19 @@ from meterseal.transport import (
     Connection,
     Credential,
     EncryptionCredential,
+    TicketKeys,
 )
+from meterseal.transport.classic import client as classic_client
+from meterseal.transport.extensions import encode_protocols
 from meterseal.transport.wire import vector24
 from support.identities import credential, pair, world
 from support.tlcp import ECC, ECDHE, tlcp_client, tlcp_server
 from support.tls13 import link13
-from support.wire import SERVER_NAME, Link, client_config, in_message, link
+from support.wire import SERVER_NAME, Link, client_config, in_message, link, provider
 
 if TYPE_CHECKING:
     from meterseal.transport import CipherSuite
+    from meterseal.transport.classic.offer import Offer
 
 A = AlertDescription
 every_suite = pytest.mark.parametrize("suite", TLCP_SUITES, ids=lambda suite: suite.name)
@@ -99,6 +103,38 @@ def test_one_server_speaks_tlcp_and_tls_by_the_hello() -> None:
     talk(link(client_config(credential=world().client), server))
     only_tls = link(tlcp_client(), tlcp_server(suites=TLS12_SUITES))
     assert "TLCP" in str(only_tls.errors["server"])
+
+
+EXTENSIONS = {
+    "extended master secret": (23, b""),
+    "session ticket": (35, b""),
+    "application protocols": (16, encode_protocols(("h2",))),
+    "supported versions": (43, b"\x02\x03\x04"),
+    "signature schemes of GM/T 0024": (13, b"\0\2\7\4"),
+    "malformed groups": (10, b"\1"),
+    "unknown": (0x0A0A, b"x"),
+}
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_an_extension_in_the_hello_changes_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The standard has none; stacks that send those of TLS get no answer and miss none."""
+    number, body = EXTENSIONS[name]
+
+    def make_offer(*arguments: object) -> Offer:
+        offer = honest(*arguments)  # type: ignore[arg-type]
+        offer.hello.extensions[number] = body
+        return offer
+
+    honest = classic_client.make_offer
+    monkeypatch.setattr(classic_client, "make_offer", make_offer)
+    server = tlcp_server(ticket_keys=TicketKeys(provider()), application_protocols=("mqtt",))
+    talk(both := link(tlcp_client(), server))
+    assert both.server.established is not None
+    assert not both.server.established.extended_master_secret
+    assert both.server.established.application_protocol is None
 
 
 def test_ecdhe_wants_a_pair_of_the_client() -> None:

@@ -5,7 +5,7 @@ The figure stands in `client.py`; this is its right-hand side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meterseal.errors import (
@@ -29,7 +29,7 @@ from meterseal.transport.classic.profile import (
     request_certificate,
     signed_content,
 )
-from meterseal.transport.codepoints import TLS12, TLS13, ExtensionType
+from meterseal.transport.codepoints import TLCP, TLS12, TLS13, ExtensionType
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.flow import receive
 from meterseal.transport.hello import (
@@ -76,6 +76,8 @@ class _Opening:
 def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[None]:
     """Shake hands after the client's hello."""
     suite = check_client_hello(hello, config)
+    if suite.version == TLCP:
+        hello = _without_extensions(hello)
     driver.agree_version(suite.version)
     keep = config.compatibility.needs_whole(suite.version)
     driver.transcript.start(config.provider.new_hash(suite.hash_name), keep=keep)
@@ -85,6 +87,13 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
         yield from _full(driver, config, opening)
     else:
         yield from _resume(driver, config, opening, session)
+
+
+def _without_extensions(hello: ClientHello) -> ClientHello:
+    """Under TLCP nothing is answered, so nothing may count but the name that is asked for."""
+    name = hello.extensions.get(ExtensionType.SERVER_NAME)
+    kept = {} if name is None else {int(ExtensionType.SERVER_NAME): name}
+    return replace(hello, extensions=kept)
 
 
 def _send_server_hello(
