@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from meterseal.errors import InternalError, MeterSealError
-from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES, Connection
+from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES, Connection, TicketKeys
 from meterseal.transport import ClientAuthentication as Mode
 from meterseal.transport.codepoints import APPLICATION_DATA, HANDSHAKE
 from meterseal.transport.wire import vector16, vector24
@@ -19,7 +19,7 @@ from support.edits import EDITS, LENGTHS, edited
 from support.identities import world
 from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
 from support.tls13 import meddle
-from support.wire import SERVER_NAME, Link, client_config, server_config
+from support.wire import SERVER_NAME, Link, client_config, provider, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +58,14 @@ def talks() -> dict[str, Talk]:
     tls12 = client_config(credential=world().client)
     tls13 = client_config(suites=ALL, credential=world().client)
     quiet = server_config(suites=(*ALL, *TLCP_SUITES), credential=world().server_pair)
+    naming: Any = {"application_protocols": ("mqtt", "h2")}
+    sealing = server_config(suites=ALL, ticket_keys=TicketKeys(provider()), **naming)
     return {
         "TLS 1.2": Talk(client_config(), quiet),
         "TLS 1.2, mutual": Talk(tls12, tls_server),
         "TLS 1.2, resumed": Talk(tls12, tls_server, resumes=True),
+        "TLS 1.2, by ticket": Talk(client_config(**naming), sealing, resumes=True),
+        "TLS 1.3, by ticket": Talk(client_config(suites=ALL, **naming), sealing, resumes=True),
         "TLCP, ECC": Talk(tlcp_client(suites=(ECC, ECC_CBC), credential=None), quiet),
         "TLCP, ECC with CBC, mutual": Talk(tlcp_client(ECC_CBC), tlcp_server()),
         "TLCP, ECDHE": Talk(tlcp_client(ECDHE), tlcp_server()),
