@@ -18,6 +18,7 @@ from meterseal.errors import (
     InvalidTag,
     KeyExhausted,
     PeerError,
+    UnexpectedMessage,
     UsageError,
 )
 from meterseal.transport import TLS13_SUITES
@@ -28,6 +29,12 @@ from support.wire import Link, link, records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ENDS: dict[str, Callable[[], Link]] = {
+    "tls12": link,
+    "tls13": link13,
+    "tlcp": lambda: link(tlcp_client(ECC), tlcp_server()),
+    "tlcp cbc": lambda: link(tlcp_client(ECC_CBC), tlcp_server()),
+}
 DATA, TLS12, TLCP = 23, 0x0303, 0x0101
 CLIENT, SERVER = b"\x11" * 32, b"\x22" * 32
 MASTER = MasterSecret.derive(bytes(range(48)), CLIENT, SERVER)
@@ -177,20 +184,14 @@ def test_every_truncation_and_extension_of_a_record_is_refused(protection: str) 
             opener()(record[:3] + len(longer).to_bytes(2, "big") + longer)
 
 
-@pytest.mark.parametrize("protocol", ["tls12", "tlcp", "tlcp cbc", "tls13"])
+@pytest.mark.parametrize("protocol", ENDS)
 def test_every_flipped_bit_of_a_record_ends_the_connection_or_its_wait(protocol: str) -> None:
     """Through a whole connection: no altered record gives data. A longer length is waited for."""
-    ends = {
-        "tls12": link,
-        "tls13": link13,
-        "tlcp": lambda: link(tlcp_client(ECC), tlcp_server()),
-        "tlcp cbc": lambda: link(tlcp_client(ECC_CBC), tlcp_server()),
-    }
     length = 0
     bit = -1
     while bit < 8 * length:
         bit += 1 if bit < 40 else 5  # every bit of the header, and of the rest one in each place
-        both = ends[protocol]()
+        both = ENDS[protocol]()
         both.client.send_data(b"42 kWh")
         record = bytearray(both.client.data_to_send())
         length = len(record)
@@ -199,6 +200,19 @@ def test_every_flipped_bit_of_a_record_ends_the_connection_or_its_wait(protocol:
         with contextlib.suppress(PeerError):
             both.server.receive_data(bytes(record))
         assert both.server.read() == b"", at
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
+@pytest.mark.parametrize("protocol", ENDS)
+def test_empty_records_without_end_are_refused(protocol: str, together: bool) -> None:
+    """Each costs us a decryption and brings nothing."""
+    both = ENDS[protocol]()
+    for _ in range(33):
+        both.client.send_data(b"")
+    stream = both.client.data_to_send()
+    with pytest.raises(UnexpectedMessage, match="more than 32 empty"):
+        for part in [stream] if together else records(stream):
+            both.server.receive_data(part)
 
 
 # --- padding -------------------------------------------------------------------------------
