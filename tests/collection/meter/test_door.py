@@ -6,15 +6,19 @@ from pathlib import Path
 
 import cbor2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from meterseal.collection.dlt645 import (
     BROADCAST,
+    FAMILIES,
     SEALED_BY_SEQUENCE,
     SEALED_FROM,
     SEALED_HELD,
     SEALED_NEWEST,
     Authority,
     Conversation,
+    Frame,
     Request,
     Slave,
     SlaveLine,
@@ -27,7 +31,7 @@ from meterseal.collection.meter.door import Door
 from meterseal.collection.meter.meter import MeterConfig
 from meterseal.collection.meter.store import MeterStore
 from meterseal.collection.meter.waveform import OperatingPoint, PhasePoint
-from meterseal.collection.model import EventCode, Quantity
+from meterseal.collection.model import EventCode, MeterAddress, Quantity
 from meterseal.collection.sealing import open_sealed
 from meterseal.errors import MeterRefused
 from support.meters import ADDRESS, MORNING, RATINGS, Bench, sealer_for
@@ -332,3 +336,38 @@ def test_a_full_disk_refuses_and_changes_nothing(
     with pytest.raises(MeterRefused):
         line.ask(Request.clear_demand(AUTHORITY))
     assert line.bench.meter.state == before
+
+
+def test_energies_begin_again_when_their_digits_are_full(line: Line) -> None:
+    pulses = 6400 * 999_999 + 6399
+    energy = replace(line.bench.meter.state.registers.energy, forward=(0, 0, pulses, 0))
+    registers = replace(line.bench.meter.state.registers, energy=energy)
+    line.bench.meter.command(lambda state: (replace(state, registers=registers), ()))
+    assert line.read(0x00010000) == (99_999_999,)
+    line.bench.run(60, step=60_000)
+    assert line.read(0x00010000) == (5,)
+    assert line.bench.meter.values()[Quantity.FORWARD_ENERGY] == 1_000_000_054
+
+
+codes = st.one_of(
+    st.integers(0, 0xFFFFFFFF),
+    st.builds(
+        lambda group, low: group << 16 | low,
+        st.sampled_from(sorted({family.group for family in FAMILIES} | {0xE100, 0xE101, 0xE102})),
+        st.one_of(st.integers(0, 0xFFFF), st.sampled_from([0xFF00, 0x00FF, 0xFFFF, 0x0001])),
+    ),
+)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(function=st.integers(0, 31), code=codes, rest=st.binary(max_size=40))
+def test_whatever_is_asked_a_meter_answers_or_is_silent(
+    line: Line, function: int, code: int, rest: bytes
+) -> None:
+    data = code.to_bytes(4, "little") + rest
+    for body in (data, data[:4], b""):
+        frame = Frame(MeterAddress(ADDRESS), function, body)
+        line.wire.receive_data(frame.encode())
+    assert line.read(0x04000401) == (ADDRESS,)

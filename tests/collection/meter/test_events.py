@@ -111,6 +111,7 @@ def test_a_short_dip_is_no_event() -> None:
     assert bench.events == []
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.901, 0.919), min_size=1, max_size=200), st.booleans())
 def test_a_level_between_the_thresholds_never_chatters(levels: list[float], active: bool) -> None:
     bench = Bench(rules_for(RATINGS, delay=0))

@@ -80,6 +80,7 @@ def test_another_constant_would_falsify_the_counters_and_is_refused() -> None:
         MeterState.load(running, history, 3200)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_a_state_that_is_none_is_refused(garbage: bytes) -> None:
     _, history = MeterState().dump(CONSTANT)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.collection.meter.registers import Billing, Energy, Power, Registers
@@ -34,6 +34,7 @@ def test_an_hour_at_one_kilowatt_is_one_kilowatt_hour_of_pulses() -> None:
     assert registers.values(BILLING)[Quantity.FORWARD_ENERGY] == 1000
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**10), st.integers(1, 10_000)), max_size=30))
 def test_nothing_is_lost_to_rounding_however_the_time_is_cut(steps: list[tuple[int, int]]) -> None:
     energy, work = Energy(), 0
@@ -71,6 +72,7 @@ def counters(registers: Registers) -> tuple[int, ...]:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(powers, st.integers(0, 3 * HOUR)), max_size=20))
 def test_no_counter_ever_decreases(steps: list[tuple[Power, int]]) -> None:
     registers, now = Registers(), moment(2026, 10, 31, 20)

@@ -209,6 +209,12 @@ def test_two_meters_of_one_address_are_refused(tmp_path: Path) -> None:
         MeterGroup(RunConfig(tmp_path, [setup, setup], KIND), HandClock())
 
 
+@pytest.mark.parametrize("interval", [100, 200_000])
+def test_steps_that_would_leave_gaps_are_refused(tmp_path: Path, interval: int) -> None:
+    with pytest.raises(UsageError, match="apart"):
+        replace(config_of(tmp_path), interval=interval)
+
+
 def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
     async def scene() -> None:
         async with running(config_of(tmp_path / "a"), HandClock()) as ([(host, port)], _):

@@ -23,6 +23,11 @@ Content: TypeAlias = "bytes | tuple[Value, ...] | None"
 
 _DEMANDS: Final = {0x0101: "forward_maximum", 0x0102: "reverse_maximum"}
 _INSTANT, _DAILY = 0x0501, 0x0506
+_FULL, _FULL_SIGNED = 100_000_000, 80_000_000
+"""Steps at which an energy begins again from 0: what eight digits hold, without and with a sign."""
+_SIGNED: Final = frozenset((0x0000, 0x0003, 0x0004))
+_FULL_COUNT: Final = 1_000_000
+_FULL_POWER, _FULL_SIGNED_POWER = 1_000_000, 800_000
 _CENTS: Final = 10  # steps of 0.001 kWh in one of 0.01
 _TARIFF_MODES: Final = {0x04000601: 0x05, 0x04000602: 0x05, 0x04000603: 0x50}
 _PHASE_BITS: Final = (  # of running status words 4 to 6, from bit 0
@@ -93,9 +98,11 @@ def _energies(meter: Meter, record: RegisterRecord) -> dict[int, tuple[int, ...]
     one, two, three, four = (billing.thousandths(pulses) for pulses in record.energy.quadrants)
     combined = tuple(a + b for a, b in zip(forward, reverse, strict=True))
     rows = (combined, forward, reverse, (one + two,), (three + four,), (one,), (two,), (three,))
-    return {
-        group: tuple(steps // _CENTS for steps in row) for group, row in enumerate((*rows, (four,)))
-    }
+    shown = {}
+    for group, row in enumerate((*rows, (four,))):
+        full = _FULL_SIGNED if group in _SIGNED else _FULL
+        shown[group] = tuple(steps // _CENTS % full for steps in row)
+    return shown
 
 
 def _demand(meter: Meter, code: int) -> Content:
@@ -107,7 +114,8 @@ def _demand(meter: Meter, code: int) -> Content:
 
 def _maximum(meter: Meter, maximum: tuple[int, int]) -> tuple[Value, ...]:
     steps, at = maximum
-    return (steps, meter.config.billing.calendar.local(at) if at else None)
+    shown = steps if steps < _FULL_POWER else None
+    return (shown, meter.config.billing.calendar.local(at) if at else None)
 
 
 def _record_back(meter: Meter, back: int) -> RegisterRecord | None:
@@ -154,7 +162,8 @@ def _present(meter: Meter, code: int) -> Content:
     registers = meter.state.registers
     minutes = (registers.forward_demand.minutes, registers.reverse_demand.minutes)
     works = [each[-1] if each else 0 for each in minutes]
-    return ((works[0] - works[1]) // _MINUTE // 100_000,)
+    steps = (works[0] - works[1]) // _MINUTE // 100_000
+    return (steps if abs(steps) < _FULL_SIGNED_POWER else None,)
 
 
 def _counter(meter: Meter, code: int) -> Content:
@@ -167,13 +176,13 @@ def _counter(meter: Meter, code: int) -> Content:
         return None
     totals = meter.state.events.totals
     if event is EventCode.POWER_FAILURE:
-        return (totals.get((event, 0), (0, 0))[0],)
+        return (totals.get((event, 0), (0, 0))[0] % _FULL_COUNT,)
     if event is EventCode.DEMAND_EXCEEDED:
         return None
     contents: list[Value] = []
     for phase in (1, 2, 3) if event in _PER_PHASE else (0,):
         count, duration = totals.get((event, phase), (0, 0))
-        contents += [count, duration // _MINUTE]
+        contents += [count % _FULL_COUNT, duration // _MINUTE % _FULL_COUNT]
     return tuple(contents)
 
 
@@ -184,7 +193,7 @@ def _tally(meter: Meter, code: int) -> Content:
         return None
     back, log = code & 0xFF, meter.state.events
     if back == 0:
-        return (log.numbers.get(event, 0),)
+        return (log.numbers.get(event, 0) % _FULL_COUNT,)
     records = log.records.get((event, 0), ())
     if event is not EventCode.CLOCK_SET or back > len(records):
         return None

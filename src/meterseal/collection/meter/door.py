@@ -13,7 +13,7 @@ import hmac
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from meterseal.collection.dlt645 import (
     SEALED_BY_SEQUENCE,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Door"]
 
+_T = TypeVar("_T")
+
 _MOST_SEALED: Final = 64
 _LARGEST_ANSWER: Final = 40_000  # bytes; following frames carry 49,921
 _SEQUENCE_MASK: Final = 0xFFFF
@@ -61,7 +63,7 @@ class Door(LineRegisters):
     def read(self, code: int) -> bytes | tuple[Value, ...] | None:
         """Return an item, or a block of quantities."""
         if code >> 24 == SEALED_NEWEST >> 24:
-            return self._read_sealed(code)
+            return self._guarded(lambda: self._read_sealed(code))
         return answer(self._meter, code, self._now())
 
     def set_time(self, moment: datetime) -> None:
@@ -96,7 +98,7 @@ class Door(LineRegisters):
         if when != _NOW:
             raise Refused
         at = self._now()
-        self._change(
+        self._guarded(
             lambda: self._meter.command(
                 lambda state: (replace(state, registers=state.registers.frozen(at)), ())
             )
@@ -105,7 +107,7 @@ class Door(LineRegisters):
     def clear_demand(self, authority: Authority) -> None:
         """Begin new maximum demands."""
         self._authorise(authority)
-        self._change(
+        self._guarded(
             lambda: self._meter.command(
                 lambda state: (replace(state, registers=state.registers.demand_cleared()), ())
             )
@@ -134,12 +136,13 @@ class Door(LineRegisters):
 
     def _set_clock(self, moment: datetime) -> None:
         utc = self._calendar.moment(moment)
-        self._change(lambda: self._meter.set_clock(utc, self._steady()))
+        self._guarded(lambda: self._meter.set_clock(utc, self._steady()))
 
-    def _change(self, work: Callable[[], None]) -> None:
+    @staticmethod
+    def _guarded(work: Callable[[], _T]) -> _T:
         try:
-            work()
-        except sqlite3.Error as error:  # the disk is full: nothing has changed
+            return work()
+        except sqlite3.Error as error:  # a full disk, say: nothing has changed
             raise Refused from error
 
     def _read_sealed(self, code: int) -> bytes | None:
@@ -158,8 +161,8 @@ class Door(LineRegisters):
             return self._sealed(sequence) if oldest <= sequence <= newest else None
         return self._sealed_from(max(sequence, oldest)) if family == SEALED_FROM else None
 
-    def _sealed(self, sequence: int) -> bytes:
-        return self._meter.sealed_from(sequence, 1)[0]
+    def _sealed(self, sequence: int) -> bytes | None:
+        return next(iter(self._meter.sealed_from(sequence, 1)), None)
 
     def _sealed_from(self, sequence: int) -> bytes:
         taken: list[bytes] = []

@@ -40,6 +40,7 @@ __all__ = [
 _log: Final = logging.getLogger("meterseal.meter")
 _SECOND: Final = 1000
 _REOPEN_SECONDS: Final = 5
+_SHORTEST, _LONGEST = 200, 120_000
 
 
 class Clock(Protocol):
@@ -114,7 +115,7 @@ class SerialLine:
 class RunConfig:
     """Meters of one kind in one process, with one state file in `folder`.
 
-    `interval` is between steps of one meter in ms: 200 measures without a gap.
+    `interval` is between steps of one meter in ms: 200 measures without a gap, 120,000 is the most.
     """
 
     folder: Path
@@ -122,6 +123,10 @@ class RunConfig:
     kind: MeterConfig
     lines: Sequence[TcpLine | SerialLine] = field(default_factory=lambda: (TcpLine(),))
     interval: int = 200
+
+    def __post_init__(self) -> None:
+        if not _SHORTEST <= self.interval <= _LONGEST:
+            raise UsageError(f"steps of a meter are {_SHORTEST} to {_LONGEST} ms apart")
 
 
 class MeterGroup:
