@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, crl, demo, key, meter, pki, session, trace
+from meterseal.cli import cert, collector, crl, demo, gateway, key, meter, pki, session, trace, up
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -33,6 +33,11 @@ app.add_typer(pki.app, name="pki")
 app.command()(session.server)
 app.command()(session.client)
 app.command()(trace.trace)
+app.add_typer(collector.app, name="collector")
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(up.config_app, name="config")
+app.command()(up.run)
+app.command()(up.up)
 app.command()(demo.demo)
 app.command()(meter.meter)
 

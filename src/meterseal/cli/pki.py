@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +26,6 @@ __all__ = ["app"]
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _FIVE_YEARS = 1826
-_SUBJECT = "/C=CN/O=meterseal dev/CN="
 _MAX_METERS = 10_000
 
 app = typer.Typer(help="Make sets of identities.", no_args_is_help=True)
@@ -81,74 +80,26 @@ class _File:
     private: bool
 
 
-class _Authority:
-    """A root and the CA below it that issues; the clock is looked at once."""
+class _Issuer:
+    """What an authority issues, as files."""
 
     def __init__(self, days: int) -> None:
-        from meterseal.crypto.sm2 import PrivateKey
-        from meterseal.x509 import KeyUsage, Name, issue_certificate, self_signed
+        from meterseal.x509.authority import Authority
 
-        # A minute back, for clocks that are a little behind ours.
-        self._first = datetime.now(UTC) - timedelta(minutes=1)
-        self._days = days
-        self.root_key, self.key = PrivateKey.generate(), PrivateKey.generate()
-        self.root = self_signed(
-            self.root_key,
-            Name.parse(_SUBJECT + "root"),
-            not_before=self._first,
-            days=days,
-            path_length=1,
-            key_usage=KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN,
-        )
-        self.certificate = issue_certificate(
-            self.key.public_key(),
-            Name.parse(_SUBJECT + "issuing CA"),
-            ca_certificate=self.root,
-            ca_key=self.root_key,
-            not_before=self._first,
-            profile="ca",
-            days=days,
-            path_length=0,
-        )
+        self.authority = Authority(datetime.now(UTC), days)
 
     def single(
         self, stem: str, profile: Profile, owner: str, names: list[GeneralName]
     ) -> Iterator[_File]:
         """One certificate with its CA, and its key."""
-        from meterseal.crypto.sm2 import PrivateKey
-        from meterseal.x509 import Name, issue_certificate
-
-        key = PrivateKey.generate()
-        certificate = issue_certificate(
-            key.public_key(),
-            Name.parse(_SUBJECT + owner),
-            ca_certificate=self.certificate,
-            ca_key=self.key,
-            not_before=self._first,
-            profile=profile,
-            days=self._days,
-            alt_names=names,
-        )
-        yield _bundle(f"{stem}.pem", certificate, self.certificate)
+        key, certificate = self.authority.issue(profile, owner, names)
+        yield _bundle(f"{stem}.pem", certificate, self.authority.certificate)
         yield _key(f"{stem}.key", key)
 
     def pair(self, stem: str, owner: str, names: list[GeneralName]) -> Iterator[_File]:
         """A signing and an encryption certificate with their CA, and their two keys."""
-        from meterseal.crypto.sm2 import PrivateKey
-        from meterseal.x509 import Name, issue_pair
-
-        sign_key, enc_key = PrivateKey.generate(), PrivateKey.generate()
-        pair = issue_pair(
-            sign_key.public_key(),
-            enc_key.public_key(),
-            Name.parse(_SUBJECT + owner),
-            ca_certificate=self.certificate,
-            ca_key=self.key,
-            not_before=self._first,
-            days=self._days,
-            alt_names=names,
-        )
-        yield _bundle(f"{stem}.pem", pair.signing, pair.encryption, self.certificate)
+        (sign_key, enc_key), pair = self.authority.issue_pair(owner, names)
+        yield _bundle(f"{stem}.pem", pair.signing, pair.encryption, self.authority.certificate)
         yield _key(f"{stem}-sign.key", sign_key)
         yield _key(f"{stem}-enc.key", enc_key)
 
@@ -165,12 +116,13 @@ def _names_of(hosts: Sequence[str]) -> list[GeneralName]:
 
 def _make_files(host: str, names: list[GeneralName], meters: int, days: int) -> list[_File]:
     """All files, in memory: what cannot be made leaves no trace."""
-    ca = _Authority(days)
+    ca = _Issuer(days)
+    authority = ca.authority
     files = [
-        _bundle("root.pem", ca.root),
-        _key("root.key", ca.root_key),
-        _bundle("ca.pem", ca.certificate),
-        _key("ca.key", ca.key),
+        _bundle("root.pem", authority.root),
+        _key("root.key", authority.root_key),
+        _bundle("ca.pem", authority.certificate),
+        _key("ca.key", authority.key),
         *ca.single("server-tls", "server", host, names),
         *ca.pair("server", host, names),
         *ca.pair("client", "client", []),

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["EmbeddedBroker"]
+__all__ = ["EmbeddedBroker", "become_broker"]
 
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 10.0
@@ -59,28 +60,13 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Start the program and wait until it takes MQTT connections."""
-        program = _program()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        config = self._folder / "nats-server.conf"
-        config.write_text(
-            _CONFIG.format(
-                name=self._name,
-                store=(self._folder / "messages").resolve(),
-                mqtt_port=self.mqtt_port,
-                nats_port=self.nats_port,
-            )
-        )
+        program = find_program()
+        config = write_config(self._folder, self.mqtt_port, self.nats_port, self._name)
         with self._log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 program, "-c", str(config), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         await self._wait_until_open(self._process)
-
-    async def wait(self) -> int:
-        """Wait until the program ends; returns its exit code."""
-        if self._process is None:
-            raise UsageError("the broker was not started")
-        return await self._process.wait()
 
     async def stop(self) -> None:
         """Let the program end, and end it if it does not."""
@@ -116,6 +102,24 @@ class EmbeddedBroker:
         raise OSError(f"the broker did not start: {end}")
 
 
+def become_broker(folder: Path, mqtt_port: int, nats_port: int) -> NoReturn:
+    """Replace this process by the broker's: who ends the process ends the broker, and no orphan."""
+    program = find_program()
+    config = write_config(folder, mqtt_port, nats_port, "broker")
+    os.execv(program, (program, "-c", str(config)))  # noqa: S606  (no shell is wanted)
+
+
+def write_config(folder: Path, mqtt_port: int, nats_port: int, name: str) -> Path:
+    """Write the program's configuration; returns where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "nats-server.conf"
+    store = (folder / "messages").resolve()
+    config.write_text(
+        _CONFIG.format(name=name, store=store, mqtt_port=mqtt_port, nats_port=nats_port)
+    )
+    return config
+
+
 async def _is_open(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -127,7 +131,7 @@ async def _is_open(port: int) -> bool:
     return True
 
 
-def _program() -> str:
+def find_program() -> str:
     """Find nats-server beside the running Python, else on the path."""
     beside = Path(sys.executable).parent / "nats-server"
     program = str(beside) if beside.is_file() else shutil.which("nats-server")

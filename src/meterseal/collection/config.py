@@ -25,8 +25,10 @@ __all__ = [
     "GatewaySettings",
     "Identity",
     "LineSettings",
+    "MeterSettings",
     "RuleSettings",
     "Settings",
+    "StationSettings",
     "UplinkSettings",
     "load_settings",
 ]
@@ -170,6 +172,50 @@ class GatewaySettings(_Table):
     reload_seconds: float = Field(default=5.0, gt=0)
 
 
+class MeterSettings(_Table):
+    """Software meters in one process, on one TCP port.
+
+    `source`: a file to play (COMTRADE, or CSV of measured power), synthetic loads without one.
+    `identities`: a folder with NAME.pem and NAME.key for the meters that seal what they say, NAME
+    being meter-<twelve digits>. Intervals are in seconds.
+    """
+
+    listen: Address = "127.0.0.1:6450"
+    meters: tuple[Meter, ...] = Field(min_length=1)
+    state: Path = Path("state/meters")
+    source: Path | None = None
+    identities: Path | None = None
+    sealing: tuple[Meter, ...] = ()
+    seal_interval: float = Field(default=60.0, ge=1)
+    interval: float = Field(default=0.2, gt=0)
+    light: bool = False
+
+
+class StationSettings(_Table):
+    """A station: where its messages come from, who speaks for which meter, where it stores.
+
+    `store`: a file, or `postgresql://...`. `nats` names servers of a cluster instead of `uplink`.
+    `gateways`: the operators' pages of gateways, whose links the display shows.
+    """
+
+    name: Name = "station-1"
+    identity: Identity
+    registry: Path
+    store: str = "state/station.sqlite"
+    uplink: UplinkSettings | None = None
+    nats: tuple[str, ...] = ()
+    share: str | None = None
+    listen: Address | None = "127.0.0.1:8080"
+    state: Path = Path("state/station")
+    gateways: tuple[Address, ...] = ()
+    keep_days: int = Field(default=400, ge=1)
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse a station without, or with two sources."""
+        if (self.uplink is None) == (not self.nats):
+            raise ValueError("a station has either an uplink or nats")
+
+
 class BrokerSettings(_Table):
     """The embedded broker."""
 
@@ -183,7 +229,9 @@ class Settings(_Table):
 
     broker: BrokerSettings | None = None
     gateway: GatewaySettings | None = None
+    meter: MeterSettings | None = None
     collector: CollectorSettings | None = None
+    station: StationSettings | None = None
 
 
 def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
@@ -225,8 +273,10 @@ def _anchored(table: Any, folder: Path) -> Any:  # noqa: ANN401  (any table, wit
         return folder / table
     if isinstance(table, tuple):
         return tuple(_anchored(each, folder) for each in table)
+    if isinstance(table, StationSettings) and "://" not in table.store:
+        table = table.model_copy(update={"store": str(folder / table.store)})
     if isinstance(table, _Table):
-        changes = {
+        changes: dict[str, Any] = {
             name: _anchored(getattr(table, name), folder) for name in type(table).model_fields
         }
         return table.model_copy(update=changes)

@@ -1,0 +1,224 @@
+"""`meterseal up`, `meterseal run`, `meterseal config`: the collection system on one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meterseal.cli.inputs import Protocol
+from meterseal.errors import UsageError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
+    from rich.table import Table
+
+    from meterseal.collection.config import Settings
+    from meterseal.collection.processes import Child, Processes
+
+config_app = typer.Typer(help="Look at a file of settings.", no_args_is_help=True)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="File of settings.", show_default=True)
+]
+_DEFAULT = Path("meterseal.toml")
+_PORTS = {
+    "broker_port": 1883,
+    "nats_port": 4222,
+    "gateway_port": 8883,
+    "admin_port": 9883,
+    "meter_port": 6450,
+    "display_port": 8080,
+}
+
+
+def run(
+    role: Annotated[str, typer.Argument(help="broker, gateway, meter, collector or station.")],
+    config: ConfigOption = _DEFAULT,
+    log_level: Annotated[str, typer.Option("--log-level", envvar="METERSEAL_LOG")] = "INFO",
+) -> None:
+    """Run one role by its table in the settings, until Ctrl-C."""
+    import asyncio
+    import logging
+
+    from meterseal.collection.config import load_settings
+    from meterseal.collection.roles import run_role
+
+    settings = load_settings(config, os.environ)
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(until_signal(run_role(role, settings)))
+
+
+def up(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="File of settings; else one is made.")
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option("--dir", help="Where a system is laid out that has no settings yet.")
+    ] = Path("meterseal-system"),
+    meters: Annotated[int, typer.Option("--meters", min=1, max=10_000)] = 3,
+    interval: Annotated[float, typer.Option(help="Seconds between readings.", min=1)] = 5.0,
+    readings: Annotated[
+        Path | None, typer.Option("--input", help="COMTRADE or CSV that the meters play.")
+    ] = None,
+    protocol: Annotated[
+        Protocol, typer.Option("--protocol", help="What collector and station speak.")
+    ] = Protocol.TLS13_SM,
+    seconds: Annotated[float, typer.Option(help="Stop after so long; 0 = at Ctrl-C.", min=0)] = 0,
+) -> None:
+    """Start meters, collector, gateway, broker, station and display, and show how they are."""
+    import asyncio
+
+    from meterseal.collection.config import load_settings
+    from meterseal.collection.processes import Processes
+    from meterseal.collection.roles import ROLES
+    from meterseal.collection.workplace import Plan, prepare
+
+    if config is None:
+        plan = Plan(
+            meters=meters,
+            interval=interval,
+            protocol=protocol.value,
+            source=readings,
+            **_free_ports(),
+        )
+        config = prepare(folder, plan, datetime.now(UTC))
+    settings = load_settings(config, os.environ)
+    roles = [role for role in ROLES if getattr(settings, role) is not None]
+    if not roles:
+        raise UsageError(f"{config} has no table for any role")
+    processes = Processes(roles, config, config.parent / "logs")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(until_signal(_show(processes, settings, config, seconds)))
+    _summary(settings)
+
+
+@config_app.command()
+def check(config: ConfigOption = _DEFAULT) -> None:
+    """Say whether a file of settings is right, and which roles it runs."""
+    from meterseal.collection.config import load_settings
+    from meterseal.collection.roles import ROLES
+
+    settings = load_settings(config, os.environ)
+    missing = [str(path) for path in _files(settings) if not path.exists()]
+    if missing:
+        raise UsageError("no such file: " + ", ".join(missing))
+    roles = [role for role in ROLES if getattr(settings, role) is not None]
+    typer.echo(f"{config} is right: {', '.join(roles) or 'no roles'}")
+
+
+def _files(table: object) -> list[Path]:
+    """All files that the settings name as there already: those of identities and registries."""
+    from pydantic import BaseModel
+
+    found: list[Path] = []
+    if isinstance(table, BaseModel):
+        for name in type(table).model_fields:
+            value = getattr(table, name)
+            if isinstance(value, Path) and name != "state":
+                found.append(value)
+            elif isinstance(value, BaseModel | tuple):
+                found += _files(value)
+    elif isinstance(table, tuple):
+        for each in table:
+            found += [each] if isinstance(each, Path) else _files(each)
+    return found
+
+
+async def until_signal(work: Coroutine[object, object, None]) -> None:
+    """Run; Ctrl-C and SIGTERM cancel it, and it ends in its own order."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _show(processes: Processes, settings: Settings, config: Path, seconds: float) -> None:
+    """Run the processes beside a table of them, on a terminal; in lines elsewhere."""
+    import asyncio
+
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    console.print(f"settings  {config}")
+    if settings.station is not None and settings.station.listen is not None:
+        console.print(f"display   http://{settings.station.listen}/")
+    work: asyncio.Task[None] = asyncio.create_task(processes.run())
+    deadline = time.monotonic() + seconds if seconds else None
+    try:
+        with Live(_table(processes), console=console, auto_refresh=False) as live:
+            while not work.done() and (deadline is None or time.monotonic() < deadline):
+                await asyncio.sleep(1)
+                if console.is_terminal:
+                    live.update(_table(processes), refresh=True)
+            live.update(_table(processes), refresh=True)
+    finally:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+
+def _table(processes: Processes) -> Table:
+    from rich.table import Table
+
+    table = Table("role", "state", "up for", "starts", "last word", expand=True)
+    for child in processes.children:
+        table.add_row(child.role, _state(child), _age(child), str(child.starts), child.last_line())
+    return table
+
+
+def _state(child: Child) -> str:
+    if child.is_up and child.process is not None:
+        return f"[green]up[/], process {child.process.pid}"
+    return "[yellow]starting[/]" if child.ended is None else f"[red]ended with {child.ended}[/]"
+
+
+def _age(child: Child) -> str:
+    return f"{time.time() - child.since:.0f} s" if child.is_up else ""
+
+
+def _summary(settings: Settings) -> None:
+    """Print what was collected, from the files that the roles left."""
+    if settings.collector is None:
+        return
+    from meterseal.cli.collector import print_status
+
+    print_status(settings.collector, as_json=False)
+
+
+def _free_ports() -> dict[str, int]:
+    """The usual ports, where they are free; others elsewhere."""
+    return {name: port if _is_free(port) else _any_port() for name, port in _PORTS.items()}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
