@@ -9,18 +9,26 @@ from functools import cache
 from meterseal.collection.model import EventCode, EventRecord, MeterAddress, Quantity, Reading
 from meterseal.collection.receipts import ReceiptSigner
 from meterseal.collection.sealing import Sealer, digest_of, open_sealed
+from meterseal.collection.station.directory import Directory
 from meterseal.collection.station.registry import Registration, Registry
 from meterseal.collection.station.store import Arrival, Check
 from meterseal.crypto.sm2 import PrivateKey
 from meterseal.x509 import (
     Certificate,
     Name,
+    Profile,
     Purpose,
+    RevocationReason,
+    RevokedCertificate,
     TrustStore,
     VerifiedChain,
     issue_certificate,
+    issue_crl,
     self_signed,
     verify_chain,
+)
+from meterseal.x509 import (
+    CertificateRevocationList as Crl,
 )
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # noon of a station's day
@@ -62,7 +70,14 @@ class World:
         presented = [party.certificate, self.ca.certificate]
         return verify_chain(presented, self.trust, at=START, purpose=Purpose.ANY)
 
-    def issue(self, common: str, *, days: int = 1000, first: datetime | None = None) -> Party:
+    def issue(
+        self,
+        common: str,
+        *,
+        days: int = 1000,
+        first: datetime | None = None,
+        profile: Profile = "client",
+    ) -> Party:
         key = PrivateKey.generate()
         certificate = issue_certificate(
             key.public_key(),
@@ -70,10 +85,23 @@ class World:
             ca_certificate=self.ca.certificate,
             ca_key=self.ca.key,
             not_before=first or START - timedelta(days=500),
-            profile="client",
+            profile=profile,
             days=days,
         )
         return Party(certificate, key)
+
+    def crl(self, *revoked: Party, at: datetime = START, days: int = 30) -> Crl:
+        """The CA's list, issued a day before `at`."""
+        why = RevocationReason.KEY_COMPROMISE
+        lines = [RevokedCertificate.of(p.certificate.serial_number, at, why) for p in revoked]
+        return issue_crl(
+            lines,
+            ca_certificate=self.ca.certificate,
+            ca_key=self.ca.key,
+            this_update=at - timedelta(days=1),
+            days=days,
+            number=1,
+        )
 
     def receipts(self) -> ReceiptSigner:
         return ReceiptSigner(self.station.key, self.station.certificate)
@@ -148,12 +176,25 @@ def event(sequence: int, *, meter: MeterAddress = PLAIN, **changes) -> EventReco
     return EventRecord(meter=meter, sequence=sequence, **{**defaults, **changes})
 
 
+def directory(*parties: Party, crls: tuple[Crl, ...] = ()) -> Directory:
+    """What the station knows: the CA and these parties; without any, all honest ones."""
+    w = world()
+    honest = (w.collector, w.collector_2, w.meter, w.other_meter)
+    known = Directory(w.trust, crls)
+    known.add([w.ca.certificate, *(party.certificate for party in parties or honest)])
+    return known
+
+
+def arrival(encoding: bytes, *, sender: str = "collector-1", at: int = NOW) -> Arrival:
+    return Arrival(sender, at, encoding, digest_of(encoding))
+
+
 def checks(*statements, sender: str = "collector-1", at: int = NOW, by: Party | None = None):  # noqa: ANN002, ANN201
     """What the check would pass on, were these sent."""
     party = by or world().collector
     chain = world().chain(party)
     encodings = party.sealer.seal_many(statements)
     return [
-        Check(Arrival(sender, at, encoding, digest_of(encoding)), open_sealed(encoding), chain)
+        Check(arrival(encoding, sender=sender, at=at), open_sealed(encoding), chain)
         for encoding in encodings
     ]

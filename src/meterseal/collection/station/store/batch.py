@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.model import EventRecord, Quality, Reading, Snapshot
@@ -90,6 +91,7 @@ class BatchWriter:
         return new, refused
 
     def _load_ledger(self, checks: Sequence[Check]) -> Ledger:
+        self._lock_lives(checks)
         meters = sorted({int(check.sealed.statement.meter) for check in checks})
         lives: dict[tuple[int, int], Life] = {}
         for some in chunks(meters):
@@ -121,6 +123,21 @@ class BatchWriter:
             digests.update(((row[0], row[1], row[2]), row[3]) for row in rows)
         return Ledger(lives.values(), digests)
 
+    def _lock_lives(self, checks: Sequence[Check]) -> None:
+        """Make lives that are new, so that there is something to lock.
+
+        Two stations that meet a new meter at the same time must not both believe it has no past.
+        """
+        begun: dict[tuple[int, int], int] = {}
+        for check in checks:
+            meter, epoch, _ = _key(check.sealed.statement)
+            at = check.sealed.statement.sampled_at
+            begun[meter, epoch] = min(at, begun.get((meter, epoch), at))
+        self._session.run_many(
+            "INSERT INTO lives VALUES (?, ?, 0, 0, ?, ?) ON CONFLICT DO NOTHING",
+            [(*life, at, at) for life, at in sorted(begun.items())],
+        )
+
     def _save_ledger(self, ledger: Ledger) -> None:
         run_many = self._session.run_many
         run_many(
@@ -129,15 +146,13 @@ class BatchWriter:
         )
         lives = [life for _, life in sorted(ledger.touched.items())]
         run_many(
-            "INSERT INTO lives VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (meter, epoch) DO UPDATE SET"
-            " highest = excluded.highest, first_sampled = excluded.first_sampled,"
-            " last_sampled = excluded.last_sampled",
+            "UPDATE lives SET highest = ?, first_sampled = ?, last_sampled = ?"
+            " WHERE meter = ? AND epoch = ?",
             [
-                (each.meter, each.epoch, each.highest, each.floor, each.first_sampled,
-                 each.last_sampled)
+                (each.highest, each.first_sampled, each.last_sampled, each.meter, each.epoch)
                 for each in lives
             ],
-        )  # fmt: skip
+        )
         changed = [life for life in lives if life.spans_changed]
         run_many(
             "DELETE FROM missing WHERE meter = ? AND epoch = ?",
@@ -233,7 +248,7 @@ class BatchWriter:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
             " ON CONFLICT (digest, collector, verdict) DO UPDATE SET"
             " last_at = excluded.last_at, times = refused.times + 1",
-            [_refused_row(refusal) for refusal in refused],
+            sorted(map(_refused_row, refused), key=itemgetter(1)),
         )
 
     def _count(

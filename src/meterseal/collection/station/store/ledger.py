@@ -91,16 +91,13 @@ class Ledger:
         self.overlaps: set[Overlap] = set()
 
     def rule(self, key: Key, sampled_at: int, digest: bytes) -> Ruling:
-        """Decide over one statement, and remember it if it is new."""
+        """Decide over one statement of a life that is known, and remember it if it is new."""
         known = self._known.get(key)
         if known is not None:
             return Ruling.KNOWN if known == digest else Ruling.CONFLICT
         meter, epoch, sequence = key
-        life = self._lives.get((meter, epoch))
-        if life is None:
-            life = self._lives[meter, epoch] = Life(meter, epoch, first_sampled=sampled_at)
-            self._by_meter.setdefault(meter, []).append(life)
-        elif sequence <= life.floor:
+        life = self._lives[meter, epoch]
+        if sequence <= life.floor:
             return Ruling.REPLAYED
         self._known[key] = self.added[key] = digest
         self.touched[meter, epoch] = life
