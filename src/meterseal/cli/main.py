@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from meterseal import __version__
-from meterseal.cli import cert, collector, crl, demo, gateway, key, meter, pki, session, trace, up
+from meterseal.cli import (
+    cert,
+    collector,
+    crl,
+    demo,
+    evidence,
+    gateway,
+    key,
+    meter,
+    pki,
+    session,
+    station,
+    trace,
+    up,
+)
 from meterseal.errors import InternalError, MeterSealError
 
 __all__ = ["app", "main"]
@@ -30,6 +44,8 @@ app.add_typer(key.app, name="key")
 app.add_typer(cert.app, name="cert")
 app.add_typer(crl.app, name="crl")
 app.add_typer(pki.app, name="pki")
+app.add_typer(station.app, name="station")
+app.add_typer(evidence.app, name="evidence")
 app.command()(session.server)
 app.command()(session.client)
 app.command()(trace.trace)
