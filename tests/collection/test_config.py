@@ -36,7 +36,7 @@ def test_what_is_laid_out_is_right_and_found_beside_its_file(laid_out: Path) -> 
 
 
 def test_private_keys_are_for_their_owner_alone(laid_out: Path) -> None:
-    keys = list((laid_out.parent / "pki").glob("*.key"))
+    keys = list((laid_out.parent / "pki").rglob("*.key"))
     assert len(keys) == 2 + 3 * 2 + 2
     assert {key.stat().st_mode & 0o777 for key in keys} == {0o600}
     assert (laid_out.parent / "pki").stat().st_mode & 0o077 == 0

@@ -115,13 +115,15 @@ class LineSettings(_Table):
 class CollectorSettings(_Table):
     """A collector; `stations` holds the certificates that may sign receipts, in PEM.
 
-    `spread`: seconds over which the meters of an interval are spread.
+    `certificates` is a folder (or file) with those of meters that seal themselves, which stations
+    are shown. `spread`: seconds over which the meters of an interval are spread.
     """
 
     name: Name = "collector-1"
     state: Path = Path("state/collector")
     identity: Identity
     stations: Path
+    certificates: Path | None = None
     uplink: UplinkSettings
     spread: float = Field(default=5.0, ge=0)
     line: tuple[LineSettings, ...] = Field(min_length=1)

@@ -65,7 +65,8 @@ def prepare(folder: Path, plan: Plan, now: datetime) -> Path:
     settings = folder / SETTINGS
     if settings.exists():
         return settings
-    (folder / "pki").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in ("pki", "pki/meters"):
+        (folder / place).mkdir(mode=0o700, parents=True, exist_ok=True)
     _issue_all(folder / "pki", plan, now)
     (folder / "registry.toml").write_text(_registry(plan), encoding="utf-8")
     settings.write_text(_settings(plan), encoding="utf-8")
@@ -89,7 +90,7 @@ def _issue_all(folder: Path, plan: Plan, now: datetime) -> None:
             _write(folder / "stations.pem", dump_certificates([pair.signing]))
     for meter in plan.sealing():
         key, certificate = authority.issue("signing", f"meter-{meter}")
-        _write_pair(folder / f"meter-{meter}", key, [certificate, authority.certificate])
+        _write_pair(folder / "meters" / f"meter-{meter}", key, [certificate, authority.certificate])
 
 
 def _write_pair(stem: Path, key: PrivateKey, chain: list[Certificate]) -> None:
@@ -137,7 +138,7 @@ def _settings(plan: Plan) -> str:
         "meter": {
             "listen": meters,
             "meters": plan.addresses(),
-            "identities": "pki",
+            "identities": "pki/meters",
             "sealing": plan.sealing(),
             "seal_interval": max(plan.interval, 1.0),
             **({"source": str(plan.source.resolve())} if plan.source else {}),
@@ -145,6 +146,7 @@ def _settings(plan: Plan) -> str:
         "collector": {
             "name": "collector-1",
             "stations": "pki/stations.pem",
+            "certificates": "pki/meters",
             "spread": 1.0,
             "identity": _identity("collector-1"),
             "uplink": uplink,

@@ -17,7 +17,12 @@ from meterseal.collection.collector.plan import Plan
 from meterseal.collection.collector.ports import Dlt645Port
 from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.config import split_address
-from meterseal.collection.credentials import client_context, signing_identity, station_keys
+from meterseal.collection.credentials import (
+    certificates_in,
+    client_context,
+    signing_identity,
+    station_keys,
+)
 from meterseal.collection.dlt645.link import Timing, open_serial, open_tcp
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.sealing import Sealer
@@ -49,6 +54,8 @@ class Collector:
         self.settings = settings
         self.clock = clock or WatchedClock()
         key, chain = signing_identity(settings.identity)
+        meters = certificates_in(settings.certificates) if settings.certificates else []
+        shown = [*chain, *meters]
         settings.state.mkdir(parents=True, exist_ok=True)
         self.outbox = Outbox(settings.state / OUTBOX, born_at=int(time.time()))
         self.keeper = Keeper(self.outbox, Sealer(key, chain[0]))
@@ -62,7 +69,7 @@ class Collector:
             self.keeper,
             self.clock,
             stations=station_keys(settings.stations),
-            certificates=[each.encoding for each in chain],
+            certificates=[each.encoding for each in dict.fromkeys(shown)],
             patience=settings.uplink.patience,
             describe=self.describe,
         )
