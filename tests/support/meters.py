@@ -51,7 +51,7 @@ class Bench:
         self.wall, self.steady = wall, 0
         self.supply = Supply()
         self.store = MeterStore(folder / "meters.sqlite", wall // 1000)
-        config = config or MeterConfig(RATINGS)
+        config = config or MeterConfig(RATINGS, snapshot_interval=0)
         self.meter = Meter(ADDRESS, source or self.supply, config, self.store, sealer)
 
     def step(self, ms: int = 1000) -> Change:

@@ -78,7 +78,7 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path: Path) -> Line:
-    config = MeterConfig(RATINGS, event_delay=1000, password="000000")
+    config = MeterConfig(RATINGS, event_delay=1000, snapshot_interval=0, password="000000")
     bench = Bench(tmp_path, config=config, sealer=sealer_for(ADDRESS)[0])
     bench.step()
     return Line(bench)

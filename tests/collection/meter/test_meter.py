@@ -1,6 +1,7 @@
 """A meter through the hours: what it shows is on the disk, what it says it says once."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -33,6 +34,7 @@ from support.meters import ADDRESS, MORNING, RATINGS, Bench, Supply, sealer_for
 
 SEALER, KEY = sealer_for(ADDRESS)
 CONSTANT = 6400
+EVENTS_ALONE = MeterConfig(RATINGS, event_delay=1000, snapshot_interval=0)
 COUNTERS = [quantity for quantity in Quantity if quantity.unit in {"kWh", "kvarh"}]
 
 
@@ -185,6 +187,33 @@ def test_kill_9_loses_nothing_that_was_shown(tmp_path: Path) -> None:
     bench.close()
 
 
+@pytest.mark.parametrize("tail", [b"", b"\xff" * 64, bytes(4096)])
+def test_a_torn_write_is_as_if_it_had_never_begun(tmp_path: Path, tail: bytes) -> None:
+    bench = Bench(tmp_path, sealer=SEALER)
+    log = tmp_path / "meters.sqlite-wal"
+    bench.run(59)
+    whole, before = log.stat().st_size, bench.meter.state.dump(CONSTANT)
+    bench.step(2000)  # into the next minute: a state and a statement
+    bench_size, after = log.stat().st_size, bench.meter.state.dump(CONSTANT)
+    assert before != after
+    for cut in range(0, bench_size - whole + 1, 997):
+        copy = tmp_path / f"cut-{cut}"
+        copy.mkdir()
+        for file in (tmp_path / "meters.sqlite", log):
+            shutil.copy(file, copy)
+        with (copy / log.name).open("r+b") as torn:
+            torn.truncate(bench_size - cut)
+            torn.seek(0, os.SEEK_END)
+            torn.write(tail)
+        store = MeterStore(copy / "meters.sqlite", 1)
+        kept = store.load(ADDRESS)
+        assert kept is not None
+        assert MeterState.load(*kept, CONSTANT).dump(CONSTANT) == (before if cut else after)
+        assert len(store.statements(ADDRESS, 0, 99)) == (1 if cut else 2)
+        store.close()
+    bench.close()
+
+
 def test_a_file_in_use_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.step()
@@ -272,7 +301,7 @@ def test_setting_the_clock_is_an_event_and_adds_no_energy(tmp_path: Path) -> Non
 
 
 def test_seals_a_reading_a_minute_and_each_event(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, config=MeterConfig(RATINGS, event_delay=1000), sealer=SEALER)
+    bench = Bench(tmp_path, config=EVENTS_ALONE, sealer=SEALER)
     bench.run(121)
     assert [type(each) for each in statements(bench)] == [Reading, Reading, Reading]
     bench.supply.point = OperatingPoint.balanced(250.0, 5.0)
@@ -294,6 +323,14 @@ def test_seals_a_reading_a_minute_and_each_event(tmp_path: Path) -> None:
     assert all(each.quality & Quality.SIMULATED for each in said)
 
 
+def test_seals_a_snapshot_at_the_start_and_each_quarter_of_an_hour(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, config=MeterConfig(RATINGS), sealer=SEALER)
+    bench.run(1860, step=60_000)
+    snapshots = [each for each in statements(bench) if isinstance(each, Snapshot)]
+    assert [each.sampled_at - MORNING for each in snapshots] == [60_000, 900_000, 1_800_000]
+    assert set(snapshots[0].channels) == {"U_A", "U_B", "U_C", "I_A", "I_B", "I_C"}
+
+
 def test_a_sealed_reading_holds_what_is_on_the_disk(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sealer=SEALER)
     bench.run(121)
@@ -310,7 +347,7 @@ def test_only_so_many_statements_are_held(tmp_path: Path) -> None:
     for now in range(0, 20_000, 1000):
         store.commit([meter.advance(MORNING + now, now)])
         meter.publish()
-    assert meter.oldest_sealed() == 16
+    assert meter.oldest_sealed() == meter.state.sequence - 4
     assert len(meter.sealed_from(0, 99)) == 5
     store.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tracemalloc
 import tty
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -176,7 +177,7 @@ def test_another_stack_reads_the_same_values(tmp_path: Path) -> None:
 
 def test_a_collector_misses_nothing_over_a_pause_and_a_restart(tmp_path: Path) -> None:
     sealer, key = sealer_for(ADDRESS)
-    kind = MeterConfig(RATINGS, seal_interval=1000)
+    kind = MeterConfig(RATINGS, seal_interval=1000, snapshot_interval=0)
     config = RunConfig(tmp_path, [MeterSetup(ADDRESS, Supply(), sealer)], kind)
     heard: list[Sealed] = []
 
@@ -233,3 +234,21 @@ def test_a_hastened_clock_runs_by_its_speed() -> None:
     assert clock.wall() - wall >= 5000
     with pytest.raises(UsageError):
         SystemClock(speed=0)
+
+
+def test_a_light_meter_costs_a_few_kilobytes(tmp_path: Path) -> None:
+    count = 300
+    clock = HandClock()
+    tracemalloc.start()
+    setups = [
+        MeterSetup(MeterAddress(f"{n:012}"), synthetic_source(n, light=True)) for n in range(count)
+    ]
+    group = MeterGroup(RunConfig(tmp_path, setups, KIND, interval=60_000), clock)
+    slaves = group.slaves(None)
+    for _ in range(3):
+        group.step(list(group.meters.values()))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    group.store.close()
+    assert len(slaves) == count
+    assert used / count < 12_000

@@ -55,14 +55,16 @@ _SNAPSHOT_EVENTS: Final = frozenset(
 class MeterConfig:
     """What meters of one kind share; times in ms.
 
-    `seal_interval` is between sealed readings. `password` is that of `password_level`, six digits;
-    without one nothing that needs a password is allowed.
+    `seal_interval` is between sealed readings, `snapshot_interval` between snapshots of waveforms
+    (0: at events alone). `password` is that of `password_level`, six digits; without one nothing
+    that needs a password is allowed.
     """
 
     ratings: Ratings
     billing: Billing = field(default_factory=Billing)
     event_delay: int = DEFAULT_DELAY
     seal_interval: int = 60_000
+    snapshot_interval: int = 900_000
     password_level: int = 2
     password: str | None = field(default=None, repr=False)
     rules: tuple[Rule, ...] = field(init=False, repr=False)
@@ -137,9 +139,10 @@ class Meter:
         state = replace(state, events=log)
         if self._speaker is not None:
             bodies += [event_body(event) for event in (*events, *observed)]
-            if any(each.ended_at is None and each.code in _SNAPSHOT_EVENTS for each in observed):
+            begun = {event.code for event in observed if event.ended_at is None}
+            if begun & _SNAPSHOT_EVENTS or self._is_due(state, self.config.snapshot_interval):
                 bodies.append(snapshot_body(one_cycle(self._source.waveforms(wall))))
-            if self._has_reading_due(state):
+            if self._is_due(state, self.config.seal_interval):
                 values = measurement.values() | state.registers.values(self.config.billing)
                 bodies.append(reading_body(values))
         state, change = self._change(state, bodies)
@@ -228,8 +231,10 @@ class Meter:
             clock_in_doubt=self.state.clock_in_doubt or ran_back,
         ), [event]
 
-    def _has_reading_due(self, state: MeterState) -> bool:
-        interval = self.config.seal_interval
+    def _is_due(self, state: MeterState, interval: int) -> bool:
+        """Whether something is due that is due at a start, and at whole intervals of the clock."""
+        if not interval:
+            return False
         return self._steady is None or state.now // interval != self.state.now // interval
 
     def _change(self, state: MeterState, bodies: Sequence[Body]) -> tuple[MeterState, Change]:
