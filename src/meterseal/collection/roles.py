@@ -57,7 +57,9 @@ async def _collector(settings: CollectorSettings) -> None:
 
 
 async def _station(settings: StationSettings) -> None:
-    raise NotImplementedError(settings.name)
+    from meterseal.collection.station.service import run_station
+
+    await run_station(settings)
 
 
 ROLES: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {

@@ -349,6 +349,7 @@ def test_the_operator_sees_links_and_counts() -> None:
                 async with plain(port):
                     pass
                 await until(lambda: front.links.refused.total() == 1 and len(front.links) == 1)
+                assert json.loads(await asyncio.to_thread(get, "/healthz")) == {"ok": True}
                 shown = json.loads(await asyncio.to_thread(get, "/links"))
                 assert shown["links"][0]["name"] == "collector-1"
                 assert shown["links"][0]["protocol"] == "TLS 1.3"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Admin"]
 
-_JSON: Final = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+_JSON: Final = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 
 
 class Admin:
@@ -52,12 +52,12 @@ class Admin:
             case "/metrics":
                 return self._metrics(environ, start_response)
             case "/healthz":
-                start_response("200 OK", _JSON)
+                start_response("200 OK", list(_JSON))
                 return [b'{"ok":true}']
             case "/links":
-                start_response("200 OK", _JSON)
+                start_response("200 OK", list(_JSON))
                 return [json.dumps(self._describe()).encode()]
-        start_response("404 Not Found", _JSON)
+        start_response("404 Not Found", list(_JSON))
         return [b'{"error":"not found"}']
 
     def _describe(self) -> dict[str, object]:

@@ -1,0 +1,103 @@
+"""A station by its settings: its files, and the links that gateways report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import urllib.request
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from meterseal.collection.config import split_address
+from meterseal.collection.credentials import client_context, signing_identity
+from meterseal.collection.station.mqtt import Broker
+from meterseal.collection.station.run import Nats, Station, StationConfig
+from meterseal.collection.station.store import StoreUnavailable
+from meterseal.collection.station.store.records import LinkRecord
+from meterseal.collection.supervision import keep_running
+
+if TYPE_CHECKING:
+    import ssl
+
+    from meterseal.collection.config import StationSettings
+
+__all__ = ["run_station", "station_config"]
+
+_log: Final = logging.getLogger("meterseal.station")
+_LINKS_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 3.0
+_MAX_ANSWER: Final = 16 << 20
+
+
+def station_config(settings: StationSettings) -> StationConfig:
+    """Return what a station is told. Raises `OSError` or `MeterSealError` for wrong files."""
+    key, chain = signing_identity(settings.identity)
+    return StationConfig(
+        name=settings.name,
+        key=key,
+        certificate=chain[0],
+        ca=settings.identity.ca,
+        crls=settings.identity.crls,
+        registry=settings.registry,
+        store=settings.store,
+        source=_source(settings),
+        keep_days=settings.keep_days,
+    )
+
+
+async def run_station(settings: StationSettings) -> None:
+    """Run a station until cancelled."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    station = Station(station_config(settings))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_running("ingest", station.run))
+            if settings.gateways:
+                tasks.create_task(keep_running("links", lambda: _watch_links(station, settings)))
+    finally:
+        station.close()
+
+
+def _source(settings: StationSettings) -> Broker | Nats:
+    if settings.uplink is None:
+        return Nats(settings.nats)
+    host, port = split_address(settings.uplink.address)
+    context: ssl.SSLContext | None = None
+    if settings.uplink.protocol != "plain":
+        context = client_context(settings.identity, settings.uplink.protocol)
+    return Broker(host, port, settings.name, context, share=settings.share)
+
+
+async def _watch_links(station: Station, settings: StationSettings) -> None:
+    """Ask gateways for their links, for the page that shows how each is protected."""
+    while True:
+        for gateway in settings.gateways:
+            try:
+                answer = await asyncio.to_thread(_ask, gateway)
+                for link in answer["links"]:
+                    await asyncio.to_thread(station.store.save_link, _link(link))
+            except (OSError, ValueError, KeyError, TypeError, StoreUnavailable) as error:
+                _log.warning("no links of the gateway at %s: %s", gateway, error)
+        await asyncio.sleep(_LINKS_SECONDS)
+
+
+def _ask(gateway: str) -> Any:  # noqa: ANN401  (JSON)
+    url = f"http://{gateway}/links"
+    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:
+        return json.loads(answer.read(_MAX_ANSWER))
+
+
+def _link(link: dict[str, Any]) -> LinkRecord:
+    return LinkRecord(
+        name=str(link["name"]),
+        subject=str(link["subject"]),
+        serial_number=str(link["serial"]),
+        not_after=int(datetime.fromisoformat(link["not_after"]).timestamp() * 1000),
+        protocol=str(link["protocol"]),
+        suite=str(link["suite"]),
+        since=int(link["since"] * 1000),
+        last_seen=time.time_ns() // 1_000_000,
+        messages=int(link["published"]),
+    )
