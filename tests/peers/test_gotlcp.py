@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from meterseal.errors import AlertReceived, CertificateRejected, MeterSealError
-from meterseal.net import connect, listen
+from meterseal.net import connect
 from meterseal.transport import (
     TLCP_SUITES,
     CipherSuite,
     ClientAuthentication,
     Compatibility,
-    HandshakeCompleted,
 )
 from meterseal.x509 import TrustStore
 from support.gotlcp import GoTlcp, build
 from support.identities import pair, world
-from support.peer_program import PATIENCE, Unavailable, session_folder
+from support.peer_program import SIZES, Unavailable, exchange, session_folder, visit
 from support.tongsuo import write_pair
 from support.wire import SERVER_NAME, client_config, server_config
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meterseal.net import SecureListener, SecureSocket
+    from meterseal.net import SecureSocket
     from meterseal.transport import ServerConfig, Session
 
 ECDHE = [suite for suite in TLCP_SUITES if suite.name.startswith("ECDHE")]
 ECC = [suite for suite in TLCP_SUITES if suite.name.startswith("ECC")]
-SIZES = (1, 15, 16, 17, 40_000)
 every_suite = pytest.mark.parametrize("suite", TLCP_SUITES, ids=lambda suite: suite.name)
 with_prefix = pytest.mark.parametrize("prefix", [False, True], ids=["bare", "prefix"])
 
@@ -80,15 +77,6 @@ def dial(
     return connect("127.0.0.1", port, config, server_name=name, session=session)  # type: ignore[arg-type]
 
 
-def exchange(secure: SecureSocket) -> None:
-    for number, size in enumerate(SIZES):
-        sent, received = bytes([number]) * size, b""
-        secure.sendall(sent)
-        while len(received) < size:
-            received += secure.recv()
-        assert received == sent
-
-
 def our_server(**changes: object) -> ServerConfig:
     return server_config(
         **{
@@ -99,32 +87,6 @@ def our_server(**changes: object) -> ServerConfig:
             **changes,
         }
     )
-
-
-def serve(listener: SecureListener, connections: int) -> list[HandshakeCompleted]:
-    sessions = []
-    for _ in range(connections):
-        secure, _ = listener.accept()
-        with secure:
-            sessions.append(secure.handshake(10))
-            while data := secure.recv():
-                secure.sendall(data)
-    return sessions
-
-
-def visit(
-    config: ServerConfig, client: GoTlcp, *, connections: int = 1, **options: object
-) -> tuple[list[dict[str, Any]], list[HandshakeCompleted] | MeterSealError]:
-    """Let their client visit our server; return what each side has to say."""
-    options = {"name": SERVER_NAME, "connections": connections, **options}
-    with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
-        listener.raw.settimeout(PATIENCE)
-        served = pool.submit(serve, listener, connections)
-        reports = client.client(listener.address[1], **options)
-        error = served.exception(PATIENCE)
-        if isinstance(error, MeterSealError):
-            return reports, error
-        return reports, served.result()
 
 
 @every_suite

@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from meterseal.errors import MeterSealError
+from meterseal.net import listen
 from support.identities import NOW
+from support.wire import SERVER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +22,11 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from meterseal.net import SecureListener, SecureSocket
+    from meterseal.transport import HandshakeCompleted, ServerConfig
+
 PATIENCE = 60  # seconds: a machine may be busy
+SIZES = (1, 15, 16, 17, 40_000)  # of what is sent and comes back
 
 
 class Unavailable(Exception):
@@ -87,3 +95,40 @@ def _text(value: object) -> str:
 
 def _reports(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
+
+
+# --- what both ends do ---------------------------------------------------------------------
+
+
+def exchange(secure: SecureSocket) -> None:
+    """Send the programs what they echo, and check the echo."""
+    for number, size in enumerate(SIZES):
+        sent, received = bytes([number]) * size, b""
+        secure.sendall(sent)
+        while len(received) < size:
+            received += secure.recv()
+        assert received == sent
+
+
+def visit(
+    config: ServerConfig, client: PeerProgram, *, connections: int = 1, **options: object
+) -> tuple[list[dict[str, Any]], list[HandshakeCompleted] | MeterSealError]:
+    """Let their client visit our server; return what each side has to say."""
+    options = {"name": SERVER_NAME, "connections": connections, **options}
+    with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
+        listener.raw.settimeout(PATIENCE)
+        served = pool.submit(lambda: [_echo(listener) for _ in range(connections)])
+        reports = client.client(listener.address[1], **options)
+        error = served.exception(PATIENCE)
+        if isinstance(error, MeterSealError):
+            return reports, error
+        return reports, served.result()
+
+
+def _echo(listener: SecureListener) -> HandshakeCompleted:
+    secure, _ = listener.accept()
+    with secure:
+        session = secure.handshake(PATIENCE)
+        while data := secure.recv():
+            secure.sendall(data)
+        return session
