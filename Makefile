@@ -6,6 +6,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml
 INPUT ?=
 PROTOCOL ?=
 SECONDS ?= 60
+RUN_SECONDS ?= 0
 DECODER ?=
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from meterseal.collection.config import Settings
+    from meterseal.collection.config import Settings, StationSettings
     from meterseal.collection.processes import Child, Processes
+    from meterseal.collection.station.views import Overview
 
 config_app = typer.Typer(help="Look at a file of settings.", no_args_is_help=True)
 
@@ -31,6 +32,7 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="File of settings.", show_default=True)
 ]
 _DEFAULT = Path("meterseal.toml")
+_FOR_EVER = 1 << 62
 _PORTS = {
     "broker_port": 1883,
     "nats_port": 4222,
@@ -163,25 +165,55 @@ async def _show(processes: Processes, settings: Settings, config: Path, seconds:
     work: asyncio.Task[None] = asyncio.create_task(processes.run())
     deadline = time.monotonic() + seconds if seconds else None
     try:
-        with Live(_table(processes), console=console, auto_refresh=False) as live:
+        with Live(_table(processes, None), console=console, auto_refresh=False) as live:
             while not work.done() and (deadline is None or time.monotonic() < deadline):
                 await asyncio.sleep(1)
                 if console.is_terminal:
-                    live.update(_table(processes), refresh=True)
-            live.update(_table(processes), refresh=True)
+                    overview = await asyncio.to_thread(_overview, settings)
+                    live.update(_table(processes, overview), refresh=True)
+            live.update(_table(processes, _overview(settings)), refresh=True)
     finally:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
 
 
-def _table(processes: Processes) -> Table:
+def _table(processes: Processes, overview: Overview | None) -> Table:
     from rich.table import Table
 
     table = Table("role", "state", "up for", "starts", "last word", expand=True)
     for child in processes.children:
         table.add_row(child.role, _state(child), _age(child), str(child.starts), child.last_line())
+    if overview is not None:
+        table.caption = (
+            f"{overview.online} of {overview.meters} meters online, "
+            f"{overview.readings_per_second:.1f} readings a second, "
+            f"{overview.alarms} alarms, {overview.incidents} incidents, "
+            f"{overview.refused_today} refused today"
+        )
     return table
+
+
+def _overview(settings: Settings) -> Overview | None:
+    """What the station's store says; None while there is no station, or no store yet."""
+    from meterseal.collection.station.ingest import utc_now
+    from meterseal.collection.station.registry import load_registry
+    from meterseal.collection.station.store import StoreUnavailable, open_store
+    from meterseal.collection.station.views import Views
+
+    station = settings.station
+    if station is None or ("://" not in station.store and not Path(station.store).exists()):
+        return None
+    try:
+        store = open_store(station.store)
+    except StoreUnavailable:
+        return None
+    try:
+        return Views(store, load_registry(station.registry.read_text("utf-8"))).overview(utc_now())
+    except StoreUnavailable:
+        return None
+    finally:
+        store.close()
 
 
 def _state(child: Child) -> str:
@@ -196,11 +228,33 @@ def _age(child: Child) -> str:
 
 def _summary(settings: Settings) -> None:
     """Print what was collected, from the files that the roles left."""
-    if settings.collector is None:
-        return
-    from meterseal.cli.collector import print_status
+    if settings.station is not None and "://" not in settings.station.store:
+        _print_stored(settings.station)
+    if settings.collector is not None:
+        from meterseal.cli.collector import print_status
 
-    print_status(settings.collector, as_json=False)
+        print_status(settings.collector, as_json=False)
+
+
+def _print_stored(station: StationSettings) -> None:
+    from meterseal.collection.station.registry import load_registry
+    from meterseal.collection.station.store import open_store
+    from meterseal.collection.station.views import Views
+
+    if not Path(station.store).exists():
+        return
+    store = open_store(station.store)
+    try:
+        registry = load_registry(station.registry.read_text("utf-8"))
+        typer.echo(f"{station.name}: statements stored, each verified and signed for")
+        for meter in sorted(registry.meters):
+            count = sum(1 for _ in store.statements(meter, 0, _FOR_EVER))
+            typer.echo(f"  {meter}: {count}")
+        for refused in Views(store, registry).refused(limit=10):
+            reason = refused.verdict.name.lower()
+            typer.echo(f"  refused ({reason}), {refused.times} times: {refused.detail}")
+    finally:
+        store.close()
 
 
 def _free_ports() -> dict[str, int]:

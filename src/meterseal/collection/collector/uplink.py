@@ -152,11 +152,15 @@ class Uplink:
                 tasks.create_task(self._report(client))
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        """Show the certificates that verify what follows."""
+        """Show the certificates that verify what follows.
+
+        If they are few the broker keeps them, for a station that subscribes later.
+        """
+        keep = len(self._certificates) <= _CERTIFICATES
         topic = topics.certificates(self._broker.name)
         for start in range(0, len(self._certificates), _CERTIFICATES):
             bundle = topics.pack(self._certificates[start : start + _CERTIFICATES])
-            await client.publish(topic, bundle, qos=1)
+            await client.publish(topic, bundle, qos=1, retain=keep)
 
     async def _send(self, client: aiomqtt.Client, window: Window) -> None:
         while True:
