@@ -89,8 +89,8 @@ def meter(
     password = read_password(meter_password_file) if meter_password_file is not None else None
     seconds = interval if interval is not None else (_LIGHT_INTERVAL if light else _INTERVAL)
     kind = MeterConfig(sources[0].ratings, password=password)
-    if light:  # a snapshot costs what the light profile saves
-        kind = replace(kind, snapshot_interval=0)
+    if light:  # snapshots and load records cost what the light profile saves
+        kind = replace(kind, snapshot_interval=0, load_interval=0)
     config = RunConfig(
         folder=state,
         meters=setups,

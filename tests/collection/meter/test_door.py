@@ -26,6 +26,7 @@ from meterseal.collection.dlt645 import (
     decode_item,
     decode_quantities,
 )
+from meterseal.collection.dlt645.load_record import LoadRecord, decode_records
 from meterseal.collection.dlt645.values import Value
 from meterseal.collection.meter.door import Door
 from meterseal.collection.meter.meter import MeterConfig
@@ -336,6 +337,26 @@ def test_a_full_disk_refuses_and_changes_nothing(
     with pytest.raises(MeterRefused):
         line.ask(Request.clear_demand(AUTHORITY))
     assert line.bench.meter.state == before
+
+
+def test_load_records_are_kept_each_quarter_of_an_hour(line: Line) -> None:
+    line.bench.run(3600, step=60_000)
+
+    def records(code: int, count: int, since: datetime | None = None) -> list[LoadRecord]:
+        return decode_records(line.ask(Request.read_load_record(code, count, since)))
+
+    quarters = [EIGHT + timedelta(minutes=15 * number) for number in range(1, 5)]
+    assert [each.stored_at for each in records(0x06000000, 9)] == quarters
+    assert [each.stored_at for each in records(0x06000000, 2)] == quarters[:2]
+    assert [each.stored_at for each in records(0x06000001, 9, quarters[2])] == quarters[2:]
+    (latest,) = records(0x06000002, 1)
+    assert latest.stored_at == quarters[-1]
+    assert latest.values[0x02010200] == 2200
+    assert latest.values[0x02030000] == 33000
+    assert latest.values[0x00010000] in {329, 330}
+    for code, since in ((0x06000001, MIDNIGHT), (0x06010000, None), (0x06000001, None)):
+        with pytest.raises(MeterRefused, match="no such data"):
+            records(code, 1, since)
 
 
 def test_energies_begin_again_when_their_digits_are_full(line: Line) -> None:

@@ -44,6 +44,7 @@ _T = TypeVar("_T")
 _MOST_SEALED: Final = 64
 _LARGEST_ANSWER: Final = 40_000  # bytes; following frames carry 49,921
 _SEQUENCE_MASK: Final = 0xFFFF
+_LOAD_EARLIEST, _LOAD_FROM, _LOAD_LATEST = 0x06000000, 0x06000001, 0x06000002
 _DATE, _TIME = 0x04000101, 0x04000102
 _BROADCAST_STEP: Final = timedelta(minutes=5)
 _WRITTEN_STEP: Final = timedelta(hours=1)
@@ -65,6 +66,21 @@ class Door(LineRegisters):
         if code >> 24 == SEALED_NEWEST >> 24:
             return self._guarded(lambda: self._read_sealed(code))
         return answer(self._meter, code, self._now())
+
+    def read_load_record(self, code: int, count: int, since: datetime | None) -> bytes:
+        """Return load records: the earliest (06000000), from a time on (...01), the last (...02)."""
+        if code == _LOAD_LATEST:
+            first = None
+        elif code == _LOAD_FROM and since is not None:
+            first = self._calendar.moment(since)
+        elif code == _LOAD_EARLIEST:
+            first = 0
+        else:
+            raise Refused(ErrorFlag.NO_SUCH_DATA)
+        records = self._guarded(lambda: self._meter.load_records(first, count))
+        if not records:
+            raise Refused(ErrorFlag.NO_SUCH_DATA)
+        return b"".join(records)
 
     def set_time(self, moment: datetime) -> None:
         """Set the clock by broadcast."""

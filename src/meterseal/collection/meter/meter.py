@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection.meter.load import load_record
 from meterseal.collection.meter.registers import Billing, Power
 from meterseal.collection.meter.rules import DEFAULT_DELAY, Rule, rules_for
 from meterseal.collection.meter.sources import one_cycle
@@ -56,8 +57,8 @@ class MeterConfig:
     """What meters of one kind share; times in ms.
 
     `seal_interval` is between sealed readings, `snapshot_interval` between snapshots of waveforms
-    (0: at events alone). `password` is that of `password_level`, six digits; without one nothing
-    that needs a password is allowed.
+    (0: at events alone), `load_interval` between load records (0: none). `password` is that of
+    `password_level`, six digits; without one nothing that needs a password is allowed.
     """
 
     ratings: Ratings
@@ -65,6 +66,7 @@ class MeterConfig:
     event_delay: int = DEFAULT_DELAY
     seal_interval: int = 60_000
     snapshot_interval: int = 900_000
+    load_interval: int = 900_000
     password_level: int = 2
     password: str | None = field(default=None, repr=False)
     rules: tuple[Rule, ...] = field(init=False, repr=False)
@@ -147,7 +149,7 @@ class Meter:
                 bodies.append(reading_body(values))
         state, change = self._change(state, bodies)
         self._next = (state, measurement, steady)
-        return change
+        return replace(change, load=self._load_record(state, measurement))
 
     def publish(self) -> None:
         """Show what the last step computed; it must be on the disk."""
@@ -201,6 +203,12 @@ class Meter:
         """Return at most `most` sealed statements from a sequence number on."""
         return self._store.statements(self.address, first, most)
 
+    def load_records(self, since: int | None, most: int) -> list[bytes]:
+        """Return at most `most` load records from a time (ms since 1970) on, or the latest one."""
+        latest = self._store.latest_load(self.address)
+        first = latest if since is None else since
+        return [] if first is None else self._store.load_records(self.address, first, most)
+
     def _passed(
         self, measurement: Measurement, wall: int, steady: int
     ) -> tuple[MeterState, Sequence[Event]]:
@@ -230,6 +238,14 @@ class Meter:
             registers=self.state.registers.resumed(down_at, now, self.config.billing),
             clock_in_doubt=self.state.clock_in_doubt or ran_back,
         ), [event]
+
+    def _load_record(self, state: MeterState, measurement: Measurement) -> tuple[int, bytes] | None:
+        interval, billing = self.config.load_interval, self.config.billing
+        if self._steady is None or not self._is_due(state, interval):
+            return None
+        at = state.now // interval * interval
+        values = measurement.values() | state.registers.values(billing)
+        return at, load_record(values, billing.calendar.local(at))
 
     def _is_due(self, state: MeterState, interval: int) -> bool:
         """Whether something is due that is due at a start, and at whole intervals of the clock."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "MeterStore"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_LOAD_KEPT: Final = 31 * 24 * 3_600_000  # ms
 _SCHEMA: Final = """
 CREATE TABLE life (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE meters (
@@ -38,21 +39,31 @@ CREATE TABLE statements (
     sealed BLOB NOT NULL,
     PRIMARY KEY (meter, sequence)
 ) STRICT;
+CREATE TABLE load_records (
+    meter INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (meter, stored_at)
+) STRICT;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one meter has to bring to the disk; without `history` that stays as it is."""
+    """What one meter has to bring to the disk; without `history` that stays as it is.
+
+    `load` is a load record and its time in ms since 1970.
+    """
 
     meter: MeterAddress
     running: bytes
     history: bytes | None = None
     statements: tuple[tuple[int, bytes], ...] = ()
+    load: tuple[int, bytes] | None = None
 
 
 class MeterStore:
-    """States by meter, and the last `held` sealed statements of each.
+    """States by meter, the last `held` sealed statements of each, and the last month's load.
 
     `epoch` is when the file was made, in seconds since 1970: `now` of its first opening.
     """
@@ -95,24 +106,39 @@ class MeterStore:
     def commit(self, changes: Iterable[Change]) -> None:
         """Bring changes to the disk, all or none."""
         with self._transaction():
-            execute = self._database.execute
             for change in changes:
-                meter = int(change.meter)
-                if change.history is None:
-                    execute(
-                        "UPDATE meters SET running = ? WHERE meter = ?", (change.running, meter)
-                    )
-                else:
-                    execute(
-                        "INSERT OR REPLACE INTO meters VALUES (?, ?, ?)",
-                        (meter, change.running, change.history),
-                    )
-                for sequence, sealed in change.statements:
-                    execute("INSERT INTO statements VALUES (?, ?, ?)", (meter, sequence, sealed))
-                    execute(
-                        "DELETE FROM statements WHERE meter = ? AND sequence <= ?",
-                        (meter, sequence - self._held),
-                    )
+                self._write_state(change)
+                self._write_statements(change)
+                self._write_load(change)
+
+    def _write_state(self, change: Change) -> None:
+        meter, running, history = int(change.meter), change.running, change.history
+        execute = self._database.execute
+        if history is None:
+            execute("UPDATE meters SET running = ? WHERE meter = ?", (running, meter))
+        else:
+            execute("INSERT OR REPLACE INTO meters VALUES (?, ?, ?)", (meter, running, history))
+
+    def _write_statements(self, change: Change) -> None:
+        meter, execute = int(change.meter), self._database.execute
+        for sequence, sealed in change.statements:
+            execute("INSERT INTO statements VALUES (?, ?, ?)", (meter, sequence, sealed))
+            execute(
+                "DELETE FROM statements WHERE meter = ? AND sequence <= ?",
+                (meter, sequence - self._held),
+            )
+
+    def _write_load(self, change: Change) -> None:
+        if change.load is None:
+            return
+        meter, (stored_at, record) = int(change.meter), change.load
+        execute = self._database.execute
+        # A clock that was set back brings a time round again: its first record stays.
+        execute("INSERT OR IGNORE INTO load_records VALUES (?, ?, ?)", (meter, stored_at, record))
+        execute(
+            "DELETE FROM load_records WHERE meter = ? AND stored_at <= ?",
+            (meter, stored_at - _LOAD_KEPT),
+        )
 
     def oldest(self, meter: MeterAddress) -> int | None:
         """Return the lowest sequence number that is held; None where nothing is."""
@@ -129,6 +155,22 @@ class MeterStore:
             (int(meter), first, most),
         )
         return [sealed for (sealed,) in rows]
+
+    def load_records(self, meter: MeterAddress, since: int, most: int) -> list[bytes]:
+        """Return at most `most` load records of a time at or after `since`, in their order."""
+        rows = self._database.execute(
+            "SELECT record FROM load_records WHERE meter = ? AND stored_at >= ?"
+            " ORDER BY stored_at LIMIT ?",
+            (int(meter), since, most),
+        )
+        return [record for (record,) in rows]
+
+    def latest_load(self, meter: MeterAddress) -> int | None:
+        """Return the time of the latest load record."""
+        (stored_at,) = self._database.execute(
+            "SELECT max(stored_at) FROM load_records WHERE meter = ?", (int(meter),)
+        ).fetchone()
+        return stored_at if stored_at is None else int(stored_at)
 
     def close(self) -> None:
         """Close the file."""
