@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,12 +88,10 @@ def meter(
     password = read_password(meter_password_file) if meter_password_file is not None else None
     seconds = interval if interval is not None else (_LIGHT_INTERVAL if light else _INTERVAL)
     kind = MeterConfig(sources[0].ratings, password=password)
-    if light:  # snapshots and load records cost what the light profile saves
-        kind = replace(kind, snapshot_interval=0, load_interval=0)
     config = RunConfig(
         folder=state,
         meters=setups,
-        kind=kind,
+        kind=kind.lightened() if light else kind,
         lines=(*map(_tcp_line, ports or []), *serials),
         interval=round(1000 * seconds),
     )

@@ -68,7 +68,7 @@ class Door(LineRegisters):
         return answer(self._meter, code, self._now())
 
     def read_load_record(self, code: int, count: int, since: datetime | None) -> bytes:
-        """Return load records: the earliest (06000000), from a time on (...01), the last (...02)."""
+        """Return load records: the earliest (06000000), from a time on (..01), the last (..02)."""
         if code == _LOAD_LATEST:
             first = None
         elif code == _LOAD_FROM and since is not None:

@@ -78,6 +78,10 @@ class MeterConfig:
             raise UsageError("a meter's password has six digits")
         object.__setattr__(self, "rules", rules_for(self.ratings, self.event_delay))
 
+    def lightened(self) -> MeterConfig:
+        """Return the kind for meters by the thousand: no load records, snapshots at events alone."""
+        return replace(self, snapshot_interval=0, load_interval=0)
+
 
 class Meter:
     """A meter that measures a source and keeps its state in a store.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from meterseal.collection.config import split_address
 from meterseal.collection.meter.meter import MeterConfig
 from meterseal.collection.meter.recordings import open_recording
-from meterseal.collection.meter.rules import Ratings
 from meterseal.collection.meter.run import MeterSetup, RunConfig, TcpLine, run
 from meterseal.collection.meter.synthetic import synthetic_source
 from meterseal.collection.model import MeterAddress
@@ -16,6 +15,8 @@ from meterseal.errors import UsageError
 from meterseal.x509 import load_certificates, load_private_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meterseal.collection.config import MeterSettings
     from meterseal.collection.meter.sources import Source
 
@@ -24,26 +25,28 @@ __all__ = ["run_meters"]
 
 async def run_meters(settings: MeterSettings) -> None:
     """Run the meters until cancelled. Raises `OSError` or `MeterSealError` for wrong files."""
+    sources = _sources(settings)
     setups = [
-        MeterSetup(MeterAddress(meter), _source(settings, number), _sealer(settings, meter))
-        for number, meter in enumerate(settings.meters)
+        MeterSetup(MeterAddress(meter), source, _sealer(settings, meter))
+        for meter, source in zip(settings.meters, sources, strict=True)
     ]
+    kind = MeterConfig(sources[0].ratings, seal_interval=int(settings.seal_interval * 1000))
     await run(
         RunConfig(
             folder=settings.state,
             meters=setups,
-            kind=MeterConfig(Ratings(), seal_interval=int(settings.seal_interval * 1000)),
+            kind=kind.lightened() if settings.light else kind,
             lines=[TcpLine(*split_address(settings.listen))],
             interval=int(settings.interval * 1000),
         )
     )
 
 
-def _source(settings: MeterSettings, number: int) -> Source:
-    """A recording is played by every meter; synthetic loads differ."""
+def _sources(settings: MeterSettings) -> Sequence[Source]:
+    """A recording is read once and played by every meter; synthetic loads differ."""
     if settings.source is not None:
-        return open_recording(settings.source, light=settings.light)
-    return synthetic_source(number, light=settings.light)
+        return [open_recording(settings.source, light=settings.light)] * len(settings.meters)
+    return [synthetic_source(int(meter), light=settings.light) for meter in settings.meters]
 
 
 def _sealer(settings: MeterSettings, meter: str) -> Sealer | None:
