@@ -79,7 +79,7 @@ class MeterConfig:
         object.__setattr__(self, "rules", rules_for(self.ratings, self.event_delay))
 
     def lightened(self) -> MeterConfig:
-        """Return the kind for meters by the thousand: no load records, snapshots at events alone."""
+        """Return the kind for meters by the thousand: no load records, snapshots at events."""
         return replace(self, snapshot_interval=0, load_interval=0)
 
 
