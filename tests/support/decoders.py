@@ -32,12 +32,15 @@ from meterseal.errors import (
 from meterseal.net.conversations import conversations
 from meterseal.net.exchange import Parcel, exchange_as_client
 from meterseal.net.packets import read_capture
+from meterseal.transport import TLS13_SUITES
 from meterseal.transport import extensions as ext
 from meterseal.transport import extensions_tls13 as ext13
 from meterseal.transport import messages as m
+from meterseal.transport.events import RECEIVED, SENT
 from meterseal.transport.record import RecordInbox
-from meterseal.transport.recording import KeyLog
+from meterseal.transport.recording import KeyLog, Recording
 from meterseal.transport.session import TicketKeys, Tls13Session
+from meterseal.transport.trace import Trace
 from meterseal.transport.wire import Cursor
 from meterseal.x509 import (
     Certificate,
@@ -58,7 +61,7 @@ from meterseal.x509 import (
 from meterseal.x509.keys import describe_key
 from meterseal.x509.spki import SubjectPublicKeyInfo
 from support import dlt645_captures, packets, pki
-from support.wire import provider
+from support.wire import client_config, link, provider, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -365,6 +368,24 @@ def _read_capture(data: bytes) -> None:
     conversations(read_capture(data).packets)
 
 
+def _recorded_session() -> Decoder:
+    """What the server said of a session whose secrets are known."""
+    keys: list[str] = []
+    both = link(
+        client_config(suites=TLS13_SUITES, key_log=keys.append), server_config(suites=TLS13_SUITES)
+    )
+    said = {end: b"".join(records) for end, records in both.seen.items()}
+    log = KeyLog.parse("\n".join(keys))
+
+    def run(data: bytes) -> None:
+        recording = Recording(Trace(lambda _: None), log)
+        recording.receive_data(SENT, said["client"])
+        recording.receive_data(RECEIVED, data)
+        recording.receive_data(SENT, data)
+
+    return Decoder(run, (), (said["server"],))
+
+
 def _capture_files() -> tuple[bytes, ...]:
     whole = [packets.segment(from_client=True, sequence=n, payload=b"data") for n in (1, 5, 11)]
     blocks = b"".join(map(packets.enhanced, whole))
@@ -414,6 +435,7 @@ def _streams() -> dict[str, Decoder]:
     return {
         "records": Decoder(_cut, RECORD_ERRORS, (b"\x16\x03\x03\0\x04data\x17\x01\x01\0\0",)),
         "capture": Decoder(_read_capture, (MalformedData,), _capture_files()),
+        "recorded session": _recorded_session(),
         "key log": Decoder(
             lambda data: KeyLog.parse(data.decode("latin-1")),
             (MalformedData,),

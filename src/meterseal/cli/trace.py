@@ -42,7 +42,7 @@ def trace(
 
     capture = read_capture(read_file(file, _MAX_CAPTURE))
     text = read_file(keylog).decode("utf-8") if keylog else ""
-    secrets = KeyLog.parse(capture.key_log + text)
+    secrets = KeyLog.parse(capture.key_log, text)
     sessions = [
         conversation
         for conversation in conversations(capture.packets)

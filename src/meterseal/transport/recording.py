@@ -50,21 +50,25 @@ class KeyLog:
         self._secrets: dict[tuple[str, str], bytes] = {}
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read the lines of a key log. Raises `MalformedData` that names the line, not its text."""
+    def parse(cls, *texts: str) -> Self:
+        """Read key logs. Raises `MalformedData` that names the line, not what stands there."""
         log = cls()
-        for number, line in enumerate(text.splitlines(), 1):
-            fields = line.split()
-            if not fields or line.startswith("#"):
-                continue
-            try:
-                label, client_random, secret = fields
-                log._secrets[label, client_random.lower()] = bytes.fromhex(secret)
-            except ValueError:
-                raise MalformedData(
-                    f"line {number} of the key log is not a label and two numbers in hex"
-                ) from None
+        for text in texts:
+            for number, line in enumerate(text.splitlines(), 1):
+                log._add(number, line)
         return log
+
+    def _add(self, number: int, line: str) -> None:
+        fields = line.split()
+        if not fields or line.startswith("#"):
+            return
+        try:
+            label, client_random, secret = fields
+            self._secrets[label, client_random.lower()] = bytes.fromhex(secret)
+        except ValueError:
+            raise MalformedData(
+                f"line {number} of the key log is not a label and two numbers in hex"
+            ) from None
 
     def secret(self, label: str, client_random: bytes) -> bytes | None:
         """Return the secret of that name, if it is there."""
