@@ -92,14 +92,14 @@ def test_nothing_is_no_evidence(filled: Store) -> None:
 def test_every_flipped_bit_in_the_store_is_found(filled: Store) -> None:
     (day,) = filled.days()
     ((sealed, rowid),) = filled.database.read(
-        f"SELECT sealed, sequence FROM statements_{day} WHERE meter = {int(SEALING)}"  # noqa: S608
+        f"SELECT sealed, sequence FROM statements_{day} WHERE meter = {int(SEALING)}"
     )
     for bit in range(0, 8 * len(sealed), 37):
         changed = bytearray(sealed)
         changed[bit // 8] ^= 1 << bit % 8
         with filled.database.transaction() as session:
             session.run(
-                f"UPDATE statements_{day} SET sealed = ? WHERE meter = ? AND sequence = ?",  # noqa: S608
+                f"UPDATE statements_{day} SET sealed = ? WHERE meter = ? AND sequence = ?",
                 (bytes(changed), int(SEALING), rowid),
             )
         assert not verify_stored(filled, SEALING, 0, NOW, world().trust).holds, bit
@@ -108,7 +108,7 @@ def test_every_flipped_bit_in_the_store_is_found(filled: Store) -> None:
 def test_a_changed_row_beside_the_signed_bytes_is_found(filled: Store) -> None:
     (day,) = filled.days()
     with filled.database.transaction() as session:
-        session.run(f"UPDATE statements_{day} SET sampled_at = sampled_at + 1 WHERE sequence = 6")  # noqa: S608
+        session.run(f"UPDATE statements_{day} SET sampled_at = sampled_at + 1 WHERE sequence = 6")
     (finding,) = verify_stored(filled, PLAIN, 0, NOW, world().trust).findings
     assert "not what was signed" in finding.problem
 
