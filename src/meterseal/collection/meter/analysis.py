@@ -35,6 +35,7 @@ _LOWEST_FREQUENCY: Final = 42.5  # the range of IEC 61000-4-30 for 50 Hz
 _HIGHEST_FREQUENCY: Final = 57.5
 _REACH: Final = 16  # input samples on either side of one resampled
 _KAISER: Final = 9.0
+_TABLE_STEPS: Final = 1024  # of fractions of a sample; between them weights are interpolated
 _SPARE_CYCLES: Final = 4  # two for the band-pass, one until a zero crossing, one for resampling
 _HARMONICS: Final = np.arange(1, HIGHEST_ORDER + 1) * CYCLES
 _LEAST_RATE: Final = 2.2 * HIGHEST_ORDER * NOMINAL_FREQUENCY
@@ -129,15 +130,26 @@ def _resample(channels: NDArray[np.float64], begin: float, end: float) -> NDArra
     places = begin + (end - begin) * np.arange(count) / count
     whole = np.floor(places).astype(np.int64)
     around = np.arange(-_REACH + 1, _REACH + 1)
-    distance = (places - whole)[:, None] - around
-    weights = np.sinc(distance) * _kaiser(distance)
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights = _weights(places - whole)
     return np.asarray(np.einsum("cnk,nk->cn", channels[:, whole[:, None] + around], weights))
 
 
-def _kaiser(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weights(fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of the samples around places that lie such fractions behind a sample."""
+    table = _weight_table()
+    steps = fractions * _TABLE_STEPS
+    row = steps.astype(np.int64)
+    share = (steps - row)[:, None]
+    return np.asarray(table[row] * (1 - share) + table[row + 1] * share)
+
+
+@functools.cache
+def _weight_table() -> NDArray[np.float64]:
+    fractions = np.arange(_TABLE_STEPS + 1)[:, None] / _TABLE_STEPS
+    distance = fractions - np.arange(-_REACH + 1, _REACH + 1)
     inside = np.sqrt(np.maximum(0.0, 1 - (distance / _REACH) ** 2))
-    return np.asarray(np.i0(_KAISER * inside) / np.i0(_KAISER))
+    weights = np.sinc(distance) * np.i0(_KAISER * inside)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _measure_phase(
