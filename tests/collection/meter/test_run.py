@@ -230,8 +230,8 @@ def test_a_hastened_clock_runs_by_its_speed() -> None:
     clock = SystemClock(speed=1000.0)
     wall, steady = clock.wall(), clock.steady()
     asyncio.run(clock.sleep(5000))
-    assert clock.steady() - steady >= 5000
-    assert clock.wall() - wall >= 5000
+    assert clock.steady() - steady >= 4990  # a timer may wake a hair early
+    assert clock.wall() - wall >= 4990
     with pytest.raises(UsageError):
         SystemClock(speed=0)
 
