@@ -87,3 +87,62 @@ impl HedgedNonces {
 fn in_range(bytes: &[u8; 32]) -> Option<Scalar> {
     Scalar::from_bytes(bytes).filter(|scalar| scalar.is_zero() == 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drbg::System;
+
+    const DRAWS: usize = 2000;
+
+    /// A mix-up of units would leave most bits at zero; the bound is 6.5 standard deviations.
+    #[test]
+    fn every_scalar_uses_its_whole_range() -> Result<(), Error> {
+        for purpose in [Purpose::Encryption, Purpose::KeyExchange, Purpose::PrivateKey] {
+            let mut set = [0usize; 256];
+            for _ in 0..DRAWS {
+                let scalar = random_scalar(purpose, &mut System)?;
+                for (bit, count) in set.iter_mut().enumerate() {
+                    *count += (scalar.0[bit / 64] >> (bit % 64) & 1) as usize;
+                }
+            }
+            for (bit, &count) in set.iter().enumerate() {
+                let deviation = count.abs_diff(DRAWS / 2) * 2;
+                assert!(
+                    deviation * deviation < 43 * DRAWS,
+                    "{purpose:?}: bit {bit}, {count} times"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the same at every call, whatever it is for.
+    struct Broken;
+
+    impl Randomness for Broken {
+        fn fill(&mut self, _: Purpose, out: &mut [u8]) -> Result<(), Error> {
+            out.fill(0x5a);
+            Ok(())
+        }
+
+        fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
+            Ok([0; STAMP_LENGTH])
+        }
+    }
+
+    #[test]
+    fn a_broken_generator_does_not_give_signature_and_ciphertext_one_k() -> Result<(), Error> {
+        let d = Scalar::reduced(&[7; 32]);
+        let of_ciphertext = random_scalar(Purpose::Encryption, &mut Broken)?;
+        let nonce = |digest| HedgedNonces::new(&d, digest, &mut Broken)?.next_nonce();
+        let (one, other) = (nonce(Some(&[1; 32]))?, nonce(Some(&[2; 32]))?);
+        let prepared = nonce(None)?;
+        for (left, right) in
+            [(&of_ciphertext, &one), (&of_ciphertext, &prepared), (&one, &other), (&one, &prepared)]
+        {
+            assert_eq!(left.is_equal(right), 0);
+        }
+        Ok(())
+    }
+}
