@@ -136,6 +136,18 @@ def test_a_session_is_not_resumed_for_another_identity(protocol: str) -> None:
     assert not is_resumed(link(client_of(protocol), moved, session=session))
 
 
+def test_a_session_is_not_resumed_after_the_encryption_certificate_was_changed() -> None:
+    """It may have been changed because its key is known, and with it the secrets of sessions."""
+    w, server = world(), tlcp_server()
+    session = session_of(link(tlcp_client(), server))
+    assert is_resumed(link(tlcp_client(), server, session=session))
+    fresh = pair(w.root, w.root_key, "station", host=SERVER_NAME).encryption
+    changed = tlcp_server(
+        credential=replace(w.server_pair, encryption=fresh), session_cache=server.session_cache
+    )
+    assert not is_resumed(link(tlcp_client(), changed, session=session))
+
+
 @every_protocol
 def test_a_session_is_not_resumed_under_another_name(protocol: str) -> None:
     server = server_of(protocol)

@@ -28,12 +28,14 @@ from meterseal.errors import (
     Incompatible,
     PeerError,
     RejectionReason,
+    UnexpectedMessage,
 )
 from meterseal.transport import (
     TLS12_SUITES,
     TLS13_SUITES,
     ClientAuthentication,
     EncryptionCredential,
+    SessionCache,
 )
 from meterseal.transport.extensions_tls13 import (
     decode_key_share,
@@ -48,7 +50,7 @@ from support import pki
 from support.identities import NOW, world
 from support.shared import shared
 from support.tlcp import ECC
-from support.tls13 import client13, link13, server13, with_client_hello, with_server_hello
+from support.tls13 import client13, link13, message, server13, with_client_hello, with_server_hello
 from support.wire import SERVER_NAME, client_config, link, server_config
 
 if TYPE_CHECKING:
@@ -191,6 +193,24 @@ def test_certificates_of_other_families_do_not_mix_with_sm4_suites(
     assert isinstance(error, CertificateRejected)
     assert error.reason is reason
     assert not both.server.is_established
+
+
+# --- what follows the handshake ---------------------------------------------------------------
+
+
+def test_tickets_without_end_are_refused() -> None:
+    """Each costs the client a derivation and an event."""
+    both = link13(None, server13(session_cache=SessionCache()))
+    ticket = message(4, bytes.fromhex("00001c20 00000000 00 0001 78 0000"))
+    for _ in range(2):
+        for _ in range(31):
+            both.server._driver.send_encoded(ticket)
+        both.server.send_data(b"1 kWh")  # what is between them is worth the work
+        both.client.receive_data(both.server.data_to_send())
+    for _ in range(33):
+        both.server._driver.send_encoded(ticket)
+    with pytest.raises(UnexpectedMessage, match="more than 32 tickets"):
+        both.client.receive_data(both.server.data_to_send())
 
 
 # --- groups that nobody configured -----------------------------------------------------------

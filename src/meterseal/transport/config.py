@@ -149,6 +149,7 @@ class Limits:
     warnings: int = 4
     empty_records: int = 32
     key_updates: int = 32
+    tickets: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +200,8 @@ class ClientConfig:
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be offered under this configuration."""
-        identity = self.credential.chain[0].encode() if self.credential else b""
         flags = bytes((self.check_name, self.common_name_fallback))
-        return _digest(self, flags + identity)
+        return _digest(self, flags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,13 +244,17 @@ class ServerConfig:
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be resumed under this configuration."""
-        mode = self.client_authentication.value.encode()
-        return _digest(self, mode + self.credential.chain[0].encode())
+        return _digest(self, self.client_authentication.value.encode())
 
 
 def _digest(config: ClientConfig | ServerConfig, extra: bytes) -> bytes:
+    """Of trust, `extra` and both our certificates: the premaster went under one of them."""
     policy = config.provider.new_hash(config.algorithms.hash_name)
     for fingerprint in config.trust.fingerprints():
         policy.update(fingerprint)
     policy.update(extra)
+    if config.credential is not None:
+        policy.update(config.credential.chain[0].encode())
+        if config.credential.encryption is not None:
+            policy.update(config.credential.encryption.certificate.encode())
     return policy.digest()

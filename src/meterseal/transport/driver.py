@@ -87,6 +87,7 @@ class Driver:
         self._warnings = 0
         self._empty_records = 0
         self._key_updates = 0
+        self._tickets = 0
 
     # --- for the flow --------------------------------------------------------------------
 
@@ -150,6 +151,12 @@ class Driver:
         if self._key_updates > self._limits.key_updates:
             raise UnexpectedMessage(f"more than {self._limits.key_updates} key updates")
         self._channel.update_opener()
+
+    def count_ticket(self) -> None:
+        """Take note of a ticket; too many of them without data in between are refused."""
+        self._tickets += 1
+        if self._tickets > self._limits.tickets:
+            raise UnexpectedMessage(f"more than {self._limits.tickets} tickets")
 
     def update_write_keys(self, *, request_peer: bool) -> None:
         """Send KeyUpdate and go to our next keys (RFC 8446, 4.6.3)."""
@@ -239,7 +246,7 @@ class Driver:
             raise UnexpectedMessage("application data before the end of the handshake")
         self._require_message_boundary("before application data")
         if data:
-            self._empty_records = self._key_updates = 0
+            self._empty_records = self._key_updates = self._tickets = 0
             self._plaintext.append(data)
             return
         self._empty_records += 1

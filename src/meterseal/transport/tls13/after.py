@@ -56,6 +56,7 @@ def _update_keys(driver: Driver, update: KeyUpdate) -> None:
 def _take_ticket(
     driver: Driver, config: ClientConfig, kept: Continuation, message: Tls13NewSessionTicket
 ) -> None:
+    driver.count_ticket()
     if message.ticket_lifetime > _MAX_LIFETIME:
         raise IllegalParameter(f"a ticket for {message.ticket_lifetime} seconds")
     if message.ticket_lifetime == 0:
