@@ -13,12 +13,23 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from meterseal.collection.model import Quantity, Reading
 from meterseal.errors import MalformedData, UsageError
 
-__all__ = ["ALL_RAW_UP", "Device", "SignIn", "check_reply", "device_of", "property_post"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ALL_RAW_UP",
+    "Device",
+    "SignIn",
+    "check_reply",
+    "device_of",
+    "pack_post",
+    "property_post",
+]
 
 ALL_RAW_UP: Final = "/sys/+/+/thing/model/up_raw"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
@@ -88,6 +99,11 @@ class Device:
         return f"{self._base}/thing/event/property/post_reply"
 
     @property
+    def pack_post(self) -> str:
+        """The topic of values of several meters behind a gateway."""
+        return f"{self._base}/thing/event/property/pack/post"
+
+    @property
     def _base(self) -> str:
         return f"/sys/{self.product_key}/{self.name}"
 
@@ -97,20 +113,35 @@ def property_post(number: int, reading: Reading) -> bytes:
 
     Missing values are left out. Floats carry a decimal point, as the platform demands.
     """
-    params = {
-        _identifier(quantity): {
-            "value": float(quantity.amount(steps)),
-            "time": reading.sampled_at,
-        }
-        for quantity, steps in reading.values.items()
-        if steps is not None
-    }
     post = {
         "id": str(number),
         "version": _VERSION,
         "sys": {"ack": 1},
-        "params": params,
+        "params": _params(reading),
         "method": "thing.event.property.post",
+    }
+    return json.dumps(post, separators=(",", ":")).encode()
+
+
+def pack_post(number: int, product_key: str, readings: Sequence[Reading]) -> bytes:
+    """Return readings of several meters as one post of a gateway, a sub-device for each meter.
+
+    The meters' device names are their addresses.
+    """
+    post = {
+        "id": str(number),
+        "version": _VERSION,
+        "sys": {"ack": 1},
+        "params": {
+            "subDevices": [
+                {
+                    "identity": {"productKey": product_key, "deviceName": str(reading.meter)},
+                    "properties": _params(reading),
+                }
+                for reading in readings
+            ]
+        },
+        "method": "thing.event.property.pack.post",
     }
     return json.dumps(post, separators=(",", ":")).encode()
 
@@ -130,6 +161,17 @@ def device_of(topic: str) -> tuple[str, str]:
     if match is None:
         raise MalformedData(f"{topic!r} is no pass-through topic")
     return match[1], match[2]
+
+
+def _params(reading: Reading) -> dict[str, dict[str, float | int]]:
+    return {
+        _identifier(quantity): {
+            "value": float(quantity.amount(steps)),
+            "time": reading.sampled_at,
+        }
+        for quantity, steps in reading.values.items()
+        if steps is not None
+    }
 
 
 def _identifier(quantity: Quantity) -> str:

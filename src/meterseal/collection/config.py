@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AlinkSettings",
     "BrokerSettings",
     "CollectorSettings",
     "GatewaySettings",
@@ -83,21 +84,36 @@ class Identity(_Table):
     crls: tuple[Path, ...] = ()
 
 
+class AlinkSettings(_Table):
+    """A device of the Alibaba Cloud IoT platform; its secret stands in a file."""
+
+    product_key: str
+    device_name: str
+    secret: Path
+
+
 class UplinkSettings(_Table):
-    """The gateway (or broker) to publish to. `protocol` "plain" leaves the link open."""
+    """The gateway (or broker) to publish to.
+
+    `protocol` "plain" leaves the link open, "international" is TLS with the system's roots. With
+    `alink` a collector signs in and speaks as that platform asks.
+    """
 
     address: Address
-    protocol: Protocol | Literal["plain"] = "auto"
+    protocol: Protocol | Literal["plain", "international"] = "auto"
     patience: float = Field(default=30.0, gt=0)
+    alink: AlinkSettings | None = None
 
 
 class LineSettings(_Table):
     """Meters on one line: `address` for TCP, `device` and `rate` for a serial port.
 
-    `interval` is in seconds. `seals_itself` meters hand out statements of their own.
+    `interval` is in seconds. `seals_itself` meters hand out statements of their own. Modbus meters
+    answer under the units 1, 2, ... in the order of `meters`, by `register_map` (SDM630 without).
     """
 
-    protocol: Literal["dlt645"] = "dlt645"
+    protocol: Literal["dlt645", "modbus"] = "dlt645"
+    register_map: Path | None = None
     address: Address | None = None
     device: str | None = None
     rate: int = 2400
@@ -110,6 +126,8 @@ class LineSettings(_Table):
         """Refuse a line without, or with two ways to it."""
         if (self.address is None) == (self.device is None):
             raise ValueError("a line has either an address or a device")
+        if self.protocol == "modbus" and self.seals_itself:
+            raise ValueError("Modbus meters do not seal what they say")
 
 
 class CollectorSettings(_Table):

@@ -19,10 +19,20 @@ if TYPE_CHECKING:
 __all__ = [
     "certificates_in",
     "client_context",
+    "link_context",
     "server_context",
     "signing_identity",
     "station_keys",
 ]
+
+
+def link_context(identity: Identity, protocol: str) -> ssl.SSLContext | None:
+    """Return the context of an uplink's protocol; None for a plain one."""
+    if protocol == "plain":
+        return None
+    if protocol == "international":
+        return ssl.create_default_context()
+    return client_context(identity, protocol)
 
 
 def client_context(identity: Identity, protocol: str) -> SecureContext:

@@ -13,6 +13,7 @@ from meterseal.collection.broker import EmbeddedBroker
 from meterseal.collection.collector.clock import WatchedClock
 from meterseal.collection.collector.keeper import Keeper, Sample
 from meterseal.collection.collector.outbox import Outbox
+from meterseal.collection.collector.profiles import OwnTopics
 from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.model import Quality, Quantity
 from meterseal.collection.receipts import Verdict
@@ -38,7 +39,7 @@ class Scene:
         self.station = SmallStation(self.port, self.clock.now)
         station = actors().station.certificate
         self.uplink = Uplink(
-            Broker("127.0.0.1", self.port, "collector-1", context=None),
+            Broker("127.0.0.1", self.port, "collector-1", None, lambda: OwnTopics("collector-1")),
             self.outbox,
             self.keeper,
             self.clock,

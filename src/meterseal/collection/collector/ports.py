@@ -1,4 +1,4 @@
-"""Ports of a collector: DL/T 645 lines that open themselves again after any failure."""
+"""Ports of a collector: lines that open themselves again after any failure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from meterseal.collection.dlt645 import SEALED_FROM, SEALED_HELD
 from meterseal.collection.dlt645.items import quantities_of
 from meterseal.collection.dlt645.link import Link, Master, Timing
 from meterseal.collection.envelope import decode
+from meterseal.collection.modbus import ModbusMeter, RegisterMap
 from meterseal.collection.model import MeterAddress, Quality, Values
 from meterseal.collection.sealing import open_sealed
 from meterseal.errors import ConnectionEnded, MalformedData, MeterSilent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-__all__ = ["READ_BLOCKS", "Dlt645Port"]
+    from pymodbus.client.base import ModbusBaseClient
+
+__all__ = ["READ_BLOCKS", "Dlt645Port", "ModbusPort"]
 
 READ_BLOCKS: Final = (
     *(0x0201FF00, 0x0202FF00, 0x0203FF00, 0x0204FF00),  # U, I, P, Q
@@ -98,3 +101,46 @@ class Dlt645Port:
         if not isinstance(statements, list) or not all(isinstance(it, bytes) for it in statements):
             raise MalformedData("sealed statements are an array of byte strings")
         return statements
+
+
+class ModbusPort:
+    """Reads the Modbus meters of one line by a register map; `units` are their device ids."""
+
+    def __init__(
+        self,
+        open_client: Callable[[], Awaitable[ModbusBaseClient]],
+        layout: RegisterMap,
+        units: Mapping[MeterAddress, int],
+    ) -> None:
+        self._open_client = open_client
+        self._layout = layout
+        self._units = units
+        self._client: ModbusBaseClient | None = None
+
+    async def read(self, meter: MeterAddress) -> tuple[Values, Quality]:
+        """Return what the meter measures now; a meter that does not fit its map gives nothing."""
+        if self._client is None:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                self._client = await self._open_client()
+        try:
+            unit = self._units[meter]
+            values = await ModbusMeter(self._client, self._layout, unit).read_quantities()
+        except MeterSilent:
+            raise
+        except (OSError, ConnectionEnded):
+            await self.close()
+            raise
+        return values, Quality.SOUND
+
+    async def read_sealed(
+        self, meter: MeterAddress, after: tuple[int, int] | None
+    ) -> Sequence[bytes]:
+        """Return nothing: Modbus meters do not seal."""
+        del meter, after
+        return []
+
+    async def close(self) -> None:
+        """Close the line; the next read opens it again."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

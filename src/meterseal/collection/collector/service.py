@@ -9,27 +9,33 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection import modbus
+from meterseal.collection.alink import Device
 from meterseal.collection.collector.clock import WatchedClock
 from meterseal.collection.collector.keeper import Keeper
 from meterseal.collection.collector.line import Line
 from meterseal.collection.collector.outbox import MeterHealth, Outbox
 from meterseal.collection.collector.plan import Plan
-from meterseal.collection.collector.ports import Dlt645Port
+from meterseal.collection.collector.ports import Dlt645Port, ModbusPort
+from meterseal.collection.collector.profiles import Alink, OwnTopics, Profile
 from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.config import split_address
 from meterseal.collection.credentials import (
     certificates_in,
-    client_context,
+    link_context,
     signing_identity,
     station_keys,
 )
 from meterseal.collection.dlt645.link import Timing, open_serial, open_tcp
+from meterseal.collection.modbus import SDM630, load_map
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.sealing import Sealer
 from meterseal.collection.supervision import keep_running
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+
+    from pymodbus.client.base import ModbusBaseClient
 
     from meterseal.collection.config import CollectorSettings, LineSettings
     from meterseal.collection.dlt645.link import Link
@@ -38,6 +44,7 @@ __all__ = ["OUTBOX", "Collector", "run_collector"]
 
 _log: Final = logging.getLogger("meterseal.collector")
 OUTBOX: Final = "outbox.sqlite"
+_OVER_TLS, _OPEN = 2, 3  # securemode of the platform
 
 
 class Collector:
@@ -106,7 +113,7 @@ class Collector:
                 await port.close()
         self.outbox.close()
 
-    def _line(self, line: LineSettings, port: Dlt645Port) -> Line:
+    def _line(self, line: LineSettings, port: Dlt645Port | ModbusPort) -> Line:
         meters = [MeterAddress(meter) for meter in line.meters]
         interval = int(line.interval * 1000)
         plan = Plan(
@@ -120,9 +127,17 @@ class Collector:
     def _broker(self) -> Broker:
         uplink = self.settings.uplink
         host, port = split_address(uplink.address)
-        plain = uplink.protocol == "plain"
-        context = None if plain else client_context(self.settings.identity, uplink.protocol)
-        return Broker(host, port, self.settings.name, context)
+        context = link_context(self.settings.identity, uplink.protocol)
+        return Broker(host, port, self.settings.name, context, self._profile())
+
+    def _profile(self) -> Callable[[], Profile]:
+        alink = self.settings.uplink.alink
+        if alink is None:
+            return lambda: OwnTopics(self.settings.name)
+        secret = alink.secret.read_text("utf-8").strip()
+        device = Device(alink.product_key, alink.device_name, secret)
+        mode = _OPEN if self.settings.uplink.protocol == "plain" else _OVER_TLS
+        return lambda: Alink(device, self.clock.now, mode)
 
 
 async def run_collector(settings: CollectorSettings) -> None:
@@ -130,7 +145,18 @@ async def run_collector(settings: CollectorSettings) -> None:
     await Collector(settings).run()
 
 
-def _port(line: LineSettings) -> Dlt645Port:
+def _port(line: LineSettings) -> Dlt645Port | ModbusPort:
+    if line.protocol == "modbus":
+        layout = SDM630 if line.register_map is None else load_map(line.register_map.read_text())
+        units = {MeterAddress(meter): unit for unit, meter in enumerate(line.meters, 1)}
+
+        async def open_client() -> ModbusBaseClient:
+            if line.address is not None:
+                return await modbus.open_tcp(*split_address(line.address), answer=line.answer)
+            return await modbus.open_serial(str(line.device), rate=line.rate, answer=line.answer)
+
+        return ModbusPort(open_client, layout, units)
+
     def open_link() -> Awaitable[Link]:
         if line.address is not None:
             return open_tcp(*split_address(line.address))

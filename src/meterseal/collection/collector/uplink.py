@@ -13,7 +13,7 @@ import logging
 import random
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiomqtt
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meterseal.collection.collector.clock import WatchedClock
     from meterseal.collection.collector.keeper import Keeper
     from meterseal.collection.collector.outbox import Outbox, Outgoing
+    from meterseal.collection.collector.profiles import Post, Profile
     from meterseal.crypto import sm2
 
 __all__ = ["Broker", "Uplink", "UplinkStatus"]
@@ -49,13 +50,16 @@ _ROOM: Final = MAX_BUNDLE_SIZE - _CBOR_OVERHEAD
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where to publish, and under which name. `context` seals the link; None leaves it open."""
+    """Where to publish. `context` seals the link; None leaves it open.
+
+    `profile` is made anew for each connection: a sign-in may carry its time.
+    """
 
     host: str
     port: int
     name: str
     context: ssl.SSLContext | None
-    password: str | None = None
+    profile: Callable[[], Profile]
     keep_alive: int = 30
 
 
@@ -72,6 +76,16 @@ class UplinkStatus:
     last_receipt: int | None = None
     last_error: str | None = None
     bad_receipts: int = 0
+
+
+class _Way(NamedTuple):
+    """A connection, and how to speak over it."""
+
+    client: aiomqtt.Client
+    profile: Profile
+
+    async def publish(self, post: Post) -> None:
+        await self.client.publish(post.topic, post.payload, qos=1, retain=post.retain)
 
 
 class Uplink:
@@ -122,13 +136,16 @@ class Uplink:
 
     async def _connection(self) -> None:
         broker = self._broker
-        will = aiomqtt.Will(topics.status(broker.name), b'{"online":false}', qos=1, retain=True)
+        profile = broker.profile()
+        will = profile.will and aiomqtt.Will(
+            profile.will.topic, profile.will.payload, qos=1, retain=profile.will.retain
+        )
         client = aiomqtt.Client(
             broker.host,
             broker.port,
-            identifier=broker.name,
-            username=broker.name,
-            password=broker.password,
+            identifier=profile.client_id,
+            username=profile.user_name,
+            password=profile.password,
             protocol=aiomqtt.ProtocolVersion.V311,
             clean_session=False,
             keepalive=broker.keep_alive,
@@ -139,30 +156,32 @@ class Uplink:
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
         async with client:
-            await client.subscribe(topics.down(broker.name), qos=1)
-            await self._announce(client)
+            await client.subscribe(profile.down, qos=1)
+            way = _Way(client, profile)
+            await self._announce(way)
             newest = await self._keeper.call(self._outbox.last_id)
             window = Window(newest, patience=self._patience)
             self.status.connected = True
             self.status.connections += 1
             _log.info("the uplink is up: %s:%d", broker.host, broker.port)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(client, window))
-                tasks.create_task(self._send(client, window))
-                tasks.create_task(self._report(client))
+                tasks.create_task(self._receive(way, window))
+                tasks.create_task(self._send(way, window))
+                tasks.create_task(self._report(way))
 
-    async def _announce(self, client: aiomqtt.Client) -> None:
+    async def _announce(self, way: _Way) -> None:
         """Show the certificates that verify what follows.
 
         If they are few the broker keeps them, for a station that subscribes later.
         """
         keep = len(self._certificates) <= _CERTIFICATES
-        topic = topics.certificates(self._broker.name)
         for start in range(0, len(self._certificates), _CERTIFICATES):
             bundle = topics.pack(self._certificates[start : start + _CERTIFICATES])
-            await client.publish(topic, bundle, qos=1, retain=keep)
+            post = way.profile.announce(bundle, keep=keep)
+            if post is not None:
+                await way.publish(post)
 
-    async def _send(self, client: aiomqtt.Client, window: Window) -> None:
+    async def _send(self, way: _Way, window: Window) -> None:
         while True:
             # Cleared before looking: what comes in while we look sets it again.
             self._keeper.fresh.clear()
@@ -171,9 +190,9 @@ class Uplink:
             if not rows:
                 await self._wait(window)
                 continue
-            bundle = topics.pack([row.sealed for row in rows])
             window.sent((row.id for row in rows), _seconds())
-            await client.publish(topics.up(self._broker.name), bundle, qos=1)
+            for post in way.profile.publish([row.sealed for row in rows]):
+                await way.publish(post)
             self.status.published += len(rows)
 
     async def _next(self, window: Window) -> list[Outgoing]:
@@ -204,16 +223,16 @@ class Uplink:
             for wait in waits:
                 wait.cancel()
 
-    async def _receive(self, client: aiomqtt.Client, window: Window) -> None:
-        async for message in client.messages:
+    async def _receive(self, way: _Way, window: Window) -> None:
+        async for message in way.client.messages:
             try:
-                await self._settle(client, bytes(message.payload or b""), window)
+                await self._settle(way, bytes(message.payload or b""), window)
             except (MalformedData, InvalidSignature) as error:
                 self.status.bad_receipts += 1
                 _log.warning("a receipt was not taken: %s", error)
         raise aiomqtt.MqttError("the broker closed the connection")
 
-    async def _settle(self, client: aiomqtt.Client, encoding: bytes, window: Window) -> None:
+    async def _settle(self, way: _Way, encoding: bytes, window: Window) -> None:
         receipt, envelope = open_receipt(encoding)
         key = self._stations.get(envelope.key_id)
         if key is None:
@@ -227,7 +246,7 @@ class Uplink:
         strange = any(entry.verdict is Verdict.STRANGER for entry in receipt.entries)
         window.hold(settled.kept, _seconds() + (_STRANGER_SECONDS if strange else _HOLD_SECONDS))
         if strange:
-            await self._announce(client)
+            await self._announce(way)
         self.status.stored += len(settled.stored)
         self.status.refused += len(settled.refused)
         self.status.last_receipt = receipt.issued_at
@@ -235,12 +254,13 @@ class Uplink:
             _log.error("%s refused %d statements", receipt.station, len(settled.refused))
         self._progress.set()
 
-    async def _report(self, client: aiomqtt.Client) -> None:
+    async def _report(self, way: _Way) -> None:
         """Say at times how the collector is, and drop receipts nobody will ask for."""
         while True:
             report = json.dumps({"online": True, **await self._describe()})
-            topic = topics.status(self._broker.name)
-            await client.publish(topic, report.encode(), qos=1, retain=True)
+            post = way.profile.report(report.encode())
+            if post is not None:
+                await way.publish(post)
             long_ago = self._clock.now() - _RECEIPT_DAYS * _DAY
             await self._keeper.call(self._outbox.forget_receipts, long_ago)
             await asyncio.sleep(_STATUS_SECONDS)

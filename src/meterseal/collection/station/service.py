@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from meterseal.collection.config import split_address
-from meterseal.collection.credentials import client_context, signing_identity
+from meterseal.collection.credentials import link_context, signing_identity
 from meterseal.collection.station.mqtt import Broker
 from meterseal.collection.station.run import Nats, Station, StationConfig
 from meterseal.collection.station.store import StoreUnavailable
@@ -19,8 +19,6 @@ from meterseal.collection.station.store.records import LinkRecord
 from meterseal.collection.supervision import keep_running
 
 if TYPE_CHECKING:
-    import ssl
-
     from meterseal.collection.config import StationSettings
 
 __all__ = ["run_station", "station_config"]
@@ -64,9 +62,7 @@ def _source(settings: StationSettings) -> Broker | Nats:
     if settings.uplink is None:
         return Nats(settings.nats)
     host, port = split_address(settings.uplink.address)
-    context: ssl.SSLContext | None = None
-    if settings.uplink.protocol != "plain":
-        context = client_context(settings.identity, settings.uplink.protocol)
+    context = link_context(settings.identity, settings.uplink.protocol)
     return Broker(host, port, settings.name, context, share=settings.share)
 
 
