@@ -60,6 +60,7 @@ demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.c
 bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/side_by_side.py
 	$(BIN)/python benchmarks/connections.py
+	$(BIN)/python benchmarks/station.py
 	$(BIN)/python benchmarks/metering.py
 
 docs: setup  ## the reference of the public face, as HTML in build/docs

@@ -13,6 +13,7 @@ cannot exist, and whoever changes a byte breaks the signature or the form.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
@@ -21,7 +22,7 @@ from meterseal.crypto import sm2
 from meterseal.errors import MalformedData, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from meterseal.x509 import Certificate
 
@@ -43,6 +44,7 @@ _KEY_ID_SIZE: Final = 32
 _SIGNATURE_SIZE: Final = 64
 _PARTS: Final = 4
 _DEPTH: Final = 4
+_HEADERS: Final = 4096  # one for each signer: they need not be decoded again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def open_envelope(encoding: bytes, context: bytes, limit: int) -> Envelope:
         raise MalformedData("the headers or the payload of a COSE_Sign1 have the wrong form")
     if not isinstance(signature, bytes) or len(signature) != _SIGNATURE_SIZE:
         raise MalformedData(f"an SM2 signature has {_SIGNATURE_SIZE} bytes")
-    key_id = _key_id(decode(protected))
+    key_id = _key_id(protected)
     message = _to_be_signed(protected, context, payload)
     return Envelope(bytes(encoding), key_id, payload, signature, message)
 
@@ -146,20 +148,21 @@ def decode(encoding: bytes) -> Any:  # noqa: ANN401  (whatever CBOR can say)
 
 def _is_plain(item: object) -> bool:
     """Whether there are only whole numbers, strings, null, lists, and maps with rising keys."""
-    kind = type(item)
-    if kind is dict:
-        keys = list(item)  # type: ignore[call-overload]
-        return (
-            all(type(key) is int for key in keys)
-            and keys == sorted(keys)
-            and all(map(_is_plain, item.values()))  # type: ignore[attr-defined]
-        )
-    if kind is list:
-        return all(map(_is_plain, item))  # type: ignore[call-overload]
-    return kind in _PLAIN
+    if type(item) is dict:
+        keys = list(item)
+        if not set(map(type, keys)) <= {int} or keys != sorted(keys):
+            return False
+        parts: Collection[object] = item.values()
+    elif type(item) is list:
+        parts = item
+    else:
+        return type(item) in _PLAIN
+    return _PLAIN.issuperset(map(type, parts)) or all(map(_is_plain, parts))
 
 
-def _key_id(header: object) -> bytes:
+@lru_cache(_HEADERS)
+def _key_id(protected: bytes) -> bytes:
+    header = decode(protected)
     if not isinstance(header, dict) or list(header) != [_ALGORITHM, _KEY_ID]:
         raise MalformedData("the protected header names the algorithm and the key, nothing else")
     if header[_ALGORITHM] != SM2_WITH_SM3:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "EventCode",
@@ -112,8 +112,7 @@ class Quantity(Enum):
         self.unit = unit
         self.decimals = decimals
 
-    def __hash__(self) -> int:  # a member is a key of every reading: the code is quick to hash
-        return self.code
+    __hash__ = object.__hash__  # a member is a key of every reading; Enum would hash its name
 
     @classmethod
     def of_code(cls, code: int) -> Quantity:
@@ -122,6 +121,14 @@ class Quantity(Enum):
         if found is None:
             raise UsageError(f"no quantity has the code {code}")
         return found
+
+    @classmethod
+    def of_codes(cls, codes: Iterable[int]) -> list[Quantity]:
+        """Return the quantities of many codes; raises `UsageError` where one has none."""
+        try:
+            return list(map(_BY_CODE.__getitem__, codes))
+        except KeyError as missing:
+            raise UsageError(f"no quantity has the code {missing.args[0]!r}") from None
 
     def steps(self, value: Decimal | float) -> int:
         """Return a value in the quantity's unit as whole steps of its resolution, rounded."""

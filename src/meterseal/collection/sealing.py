@@ -186,10 +186,14 @@ def _values_to_map(values: Values) -> _Map:
 
 
 def _map_to_values(body: _Map) -> dict[Quantity, int | None]:
-    values = {Quantity.of_code(code): steps for code, steps in body.items()}
-    for steps in values.values():
-        if steps is not None and not (type(steps) is int and -_MAX_NUMBER <= steps <= _MAX_NUMBER):
-            raise ValueError(f"{steps!r} is no measured value")
+    values = dict(zip(Quantity.of_codes(body), body.values(), strict=True))
+    present = [steps for steps in values.values() if steps is not None]
+    if present and not (
+        set(map(type, present)) == {int}
+        and min(present) >= -_MAX_NUMBER
+        and max(present) <= _MAX_NUMBER
+    ):
+        raise ValueError("no measured value has a fraction or more than 63 bits")
     return values
 
 

@@ -10,6 +10,7 @@ something is a replay.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meterseal.asn1 import oid as oids
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from meterseal.collection.sealing import Sealed
     from meterseal.collection.station.directory import Directory
     from meterseal.collection.station.registry import Registry
+    from meterseal.crypto.sm2 import PublicKey
     from meterseal.x509 import VerifiedChain
 
 __all__ = ["Checker", "TimeWindow", "take_apart"]
 
 _DAY: Final = 86_400_000
+_SIGNERS: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Checker:
             else:
                 refused.append(outcome)
         signed = verify_all(
-            [(each.chain.public_key(), each.sealed.envelope) for each in candidates]
+            [(_signer_of(each.chain)[1], each.sealed.envelope) for each in candidates]
         )
         accepted = []
         for candidate, valid in zip(candidates, signed, strict=True):
@@ -118,7 +121,7 @@ class Checker:
     ) -> tuple[Verdict, str] | None:
         meter = sealed.statement.meter
         registration = self.registry.meters[meter]
-        signer = _name_of(chain)
+        signer, _ = _signer_of(chain)
         if registration.may_sign(meter, signer, sender):
             return None
         if not registration.seals_itself and signer in registration.collectors:
@@ -134,7 +137,8 @@ class Checker:
         return None
 
 
-def _name_of(chain: VerifiedChain) -> str:
-    """Return the one common name of the signer; with several there would be a choice."""
+@lru_cache(_SIGNERS)
+def _signer_of(chain: VerifiedChain) -> tuple[str, PublicKey]:
+    """Return the one common name of the signer, "" if there is a choice, and its key."""
     names = chain.leaf.subject.values(oids.COMMON_NAME)
-    return names[0] if len(names) == 1 else ""
+    return names[0] if len(names) == 1 else "", chain.public_key()

@@ -12,6 +12,7 @@ that no total of a day can overflow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from meterseal.collection.model import Reading
+    from meterseal.collection.model import Quantity, Reading
 
 __all__ = [
     "LEVELS",
@@ -38,6 +39,7 @@ __all__ = [
 MAX_STEPS: Final = 1 << 39
 _COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(6)
 _LINES: Final = 6
+_FORMS: Final = 1024  # kinds of meters, by the quantities they measure
 _WORD: Final = np.dtype("<i8")
 
 if TYPE_CHECKING:
@@ -182,11 +184,11 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
     groups: dict[bytes, tuple[list[int], list[int], list[list[int]]]] = {}
     for reading in readings:
         present = {
-            quantity.code: steps
+            quantity: steps
             for quantity, steps in reading.values.items()
             if steps is not None and -MAX_STEPS <= steps <= MAX_STEPS
         }
-        meters, times, values = groups.setdefault(bytes(present), ([], [], []))
+        meters, times, values = groups.setdefault(_codes_of(tuple(present)), ([], [], []))
         meters.append(int(reading.meter))
         times.append(reading.sampled_at)
         values.append(list(present.values()))
@@ -195,6 +197,11 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
         for codes, (meters, times, values) in groups.items()
         if codes
     }
+
+
+@lru_cache(_FORMS)
+def _codes_of(quantities: tuple[Quantity, ...]) -> bytes:
+    return bytes(quantity.code for quantity in quantities)
 
 
 def _lines(data: Numbers, width: int, index: int | None = None) -> Numbers:
