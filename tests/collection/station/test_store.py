@@ -17,6 +17,7 @@ from meterseal.collection.station.store import (
     StoreUnavailable,
     open_store,
 )
+from meterseal.collection.station.store import batch as batch_module
 from meterseal.errors import InternalError, UsageError
 from support.station import (
     DAY,
@@ -139,6 +140,46 @@ def test_a_refusal_is_kept_once_counted_each_time_and_answered(store: Store) -> 
     rows = store.database.read("SELECT verdict, meter, epoch, sequence, times, sealed FROM refused")
     assert rows == [(Verdict.SIGNATURE, int(PLAIN), EPOCH, 1, 3, None)]
     assert store.database.read("SELECT sum(count) FROM refusals")[0][0] == 3
+
+
+def test_a_flood_of_refusals_is_counted_to_its_end_and_kept_up_to_a_limit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "REFUSED_A_DAY", 10)
+
+    def flood(sender: str, count: int, first: int, at: int = NOW) -> None:
+        store.commit(
+            [],
+            [
+                Refusal(Arrival(sender, at, b"x", bytes((n,)) * 32), Verdict.FORMAT, "not CBOR")
+                for n in range(first, first + count)
+            ],
+            at,
+        )
+
+    flood("collector-1", 7, 0)
+    flood("collector-1", 90, 7)
+    flood("collector-2", 3, 0)
+    kept = "SELECT count(*) FROM refused WHERE collector = ?"
+    assert store.database.read(kept, ("collector-1",)) == [(10,)]
+    assert store.database.read(kept, ("collector-2",)) == [(3,)]
+    assert store.database.read("SELECT sum(count) FROM refusals")[0][0] == 100
+    flood("collector-1", 1, 200, at=NOW + DAY)
+    assert store.database.read(kept, ("collector-1",)) == [(11,)]
+
+
+def test_forgets_refusals_and_alarms_that_are_over_and_seen_with_their_day(store: Store) -> None:
+    old = NOW - 9 * DAY
+    gone, stays = event(1, ended_at=old), event(2, phase=3, ended_at=old)
+    refusal = Refusal(Arrival("collector-1", old, b"x", b"\x07" * 32), Verdict.FORMAT, "not CBOR")
+    store.commit(checks(gone, stays), [refusal], old)
+    ((first,), _) = store.database.read("SELECT id FROM alarms ORDER BY phase")
+    store.acknowledge(first, "li", old)
+    store.commit(checks(reading(3)), [], NOW)
+    store.forget(statements=5, minutes=5, now=NOW)
+    assert store.database.read("SELECT phase FROM alarms") == [(3,)]
+    for table in ("refused", "refusals"):
+        assert store.database.read(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_what_has_no_header_is_refused_by_its_digest(store: Store) -> None:

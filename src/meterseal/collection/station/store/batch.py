@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from meterseal.collection.station.store.ledger import Key
     from meterseal.collection.station.store.records import Arrival, Check
 
-__all__ = ["ACTIVITY", "BatchWriter"]
+__all__ = ["ACTIVITY", "REFUSED_A_DAY", "BatchWriter"]
 
 ACTIVITY: Final = 10_000
 """Width in ms of the buckets that count what the station does."""
+REFUSED_A_DAY: Final = 10_000
+"""Refused statements of one collector, for one reason, whose headers are kept."""
 _DAY: Final = 86_400_000
 _KINDS: Final[dict[type, int]] = {Reading: 1, EventRecord: 2, Snapshot: 3}
 _NOBODY: Final = address(0)
@@ -65,7 +67,8 @@ class BatchWriter:
             self._update_meters(new)
             events = [check for check in new if isinstance(check.sealed.statement, EventRecord)]
             self._alarms.report_events(events)
-        self._add_refused(refused)
+        if refused:
+            self._add_refused(refused)
         known = len(checks) + len(refusals) - len(new) - len(refused)
         self._count(new, refused, [*checks, *refusals])
         verdicts = Counter(refusal.verdict for refusal in refused)
@@ -242,14 +245,28 @@ class BatchWriter:
         )
 
     def _add_refused(self, refused: Iterable[Refusal]) -> None:
+        """Keep headers and reasons; a flood is counted to its end, and kept up to a limit a day."""
+        rows = []
+        counted = self._refused_today()
+        for refusal in refused:
+            kind = refusal.arrival.collector, int(refusal.verdict)
+            counted[kind] += 1
+            if counted[kind] <= REFUSED_A_DAY:
+                rows.append(_refused_row(refusal))
         self._session.run_many(
             "INSERT INTO refused (collector, digest, verdict, detail, meter, epoch, sequence,"
             " sampled_at, signer, size, first_at, last_at, times, sealed)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
             " ON CONFLICT (digest, collector, verdict) DO UPDATE SET"
             " last_at = excluded.last_at, times = refused.times + 1",
-            sorted(map(_refused_row, refused), key=itemgetter(1)),
+            sorted(rows, key=itemgetter(1)),
         )
+
+    def _refused_today(self) -> Counter[tuple[str, int]]:
+        today = (self._now + self._offset) // _DAY
+        sql = "SELECT collector, verdict, count FROM refusals WHERE day = ?"
+        rows = self._session.query(sql, (today,))
+        return Counter({(name, verdict): count for name, verdict, count in rows})
 
     def _count(
         self,

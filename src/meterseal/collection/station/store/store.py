@@ -107,7 +107,10 @@ class Store:
             return session.run(sql, (who, now, alarm)) == 1
 
     def forget(self, *, statements: int, minutes: int, now: int) -> list[int]:
-        """Drop days older than so many; returns which.
+        """Drop days of statements older than so many, and what was refused then; returns which.
+
+        Alarms go too once they are over and somebody has seen them. Aggregates of quarters and days
+        stay for good, those of minutes for as many days as said.
 
         Counted back from the newest day with statements, or from today if that is earlier: neither
         a clock that leapt ahead nor silence makes a station forget.
@@ -124,6 +127,12 @@ class Store:
             oldest = self.start_of(today - minutes + 1)
             session.run("DELETE FROM minutes WHERE start < ?", (oldest,))
             session.run("DELETE FROM activity WHERE start < ?", (now - 2 * DAY,))
+            kept = self.start_of(today - statements + 1)
+            session.run("DELETE FROM refused WHERE last_at < ?", (kept,))
+            session.run("DELETE FROM refusals WHERE day <= ?", (today - statements,))
+            session.run(
+                "DELETE FROM alarms WHERE ended_at < ? AND acknowledged_by IS NOT NULL", (kept,)
+            )
         return old
 
     # --- what evidence and views read ---
