@@ -30,7 +30,7 @@ def test_seeds_decode(name: str) -> None:
 def test_no_byte_of_a_seed_and_no_prefix_raises_anything_undeclared(name: str) -> None:
     decoder = decoders()[name]
     for seed in decoder.seeds:
-        step = max(1, len(seed) // 60)
+        step = max(1, len(seed) // 40)
         for at in range(0, len(seed), step):
             decoder.survives(seed[:at])
             for value in (0, 0x7F, 0x80, 0xFF, seed[at] ^ 1):
@@ -55,7 +55,7 @@ def test_no_proper_prefix_of_a_message_decodes(name: str) -> None:
 
 
 @every_decoder
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_alteration_raises_anything_undeclared(name: str, data: st.DataObject) -> None:
     decoder = decoders()[name]
@@ -66,7 +66,7 @@ def test_no_alteration_raises_anything_undeclared(name: str, data: st.DataObject
 
 
 @every_decoder
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.binary(max_size=100))
 def test_no_bytes_raise_anything_undeclared(name: str, data: bytes) -> None:
     decoders()[name].survives(data)
