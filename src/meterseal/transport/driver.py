@@ -84,6 +84,7 @@ class Driver:
         self._messages = bytearray()
         self._plaintext: list[bytes] = []
         self._drops_ccs = False
+        self._dropped_ccs = 0
         self._warnings = 0
         self._empty_records = 0
         self._key_updates = 0
@@ -96,7 +97,12 @@ class Driver:
         self.send_encoded(encode_message(message))
 
     def send_encoded(self, raw: bytes) -> None:
-        """Queue one handshake message that is encoded already, with its header."""
+        """Queue one handshake message that is encoded already, with its header.
+
+        While the handshake runs it is our turn only when the peer's flight has ended.
+        """
+        if not self.is_established:
+            self._require_message_boundary("when it is our turn")
         self.transcript.add(raw)
         self._observe(SENT, HANDSHAKE, raw)
         self._channel.write(HANDSHAKE, raw)
@@ -256,7 +262,9 @@ class Driver:
     def _receive_change_cipher_spec(self, fragment: bytes) -> None:
         self._observe(RECEIVED, CHANGE_CIPHER_SPEC, fragment)
         if self._drops_ccs and fragment == ChangeCipherSpec().encode():
-            self._count_nuisance()
+            self._dropped_ccs += 1
+            if self._dropped_ccs > self._limits.warnings:
+                raise UnexpectedMessage(f"more than {self._limits.warnings} ChangeCipherSpecs")
             return
         if ChangeCipherSpec not in self._kinds:
             raise UnexpectedMessage(f"expected {self._expected()}, received ChangeCipherSpec")
@@ -353,7 +361,7 @@ class Driver:
 
     def _require_message_boundary(self, when: str) -> None:
         if self._messages:
-            raise UnexpectedMessage(f"an unfinished handshake message {when}")
+            raise UnexpectedMessage(f"a handshake message is begun {when}")
 
     # --- the flow ------------------------------------------------------------------------
 

@@ -63,6 +63,17 @@ def decode_uint16(body: bytes) -> int:
     return value
 
 
+def decode_authorities(body: bytes) -> tuple[bytes, ...]:
+    """Read certificate_authorities: at least one name, none of them empty (4.2.4)."""
+    outer = Cursor(body)
+    names = Cursor(outer.vector16(least=3))
+    outer.finish()
+    authorities: list[bytes] = []
+    while names.more():
+        authorities.append(names.vector16(least=1))
+    return tuple(authorities)
+
+
 def decode_cookie(body: bytes) -> bytes:
     """Read the cookie of a HelloRetryRequest (4.2.2)."""
     cursor = Cursor(body)

@@ -81,9 +81,15 @@ def choose_protocol(hello: ClientHello, config: ServerConfig) -> str | None:
     raise NoApplicationProtocol(f"the client offers none of our application protocols: {ours}")
 
 
-def protocol_extension(protocol: str | None) -> Extensions:
-    """The server's answer to the client's application protocols."""
-    return {} if protocol is None else {_ALPN: encode_protocols((protocol,))}
+def naming_answers(server_name: str | None, protocol: str | None) -> Extensions:
+    """The server's answers: that it went by the name (RFC 6066, 3), and the protocol it chose.
+
+    `server_name` is `None` for a session resumed, where the name is not acknowledged again.
+    """
+    extensions: Extensions = {} if server_name is None else {ExtensionType.SERVER_NAME: b""}
+    if protocol is not None:
+        extensions[_ALPN] = encode_protocols((protocol,))
+    return extensions
 
 
 def accept_protocol(answered: Extensions, config: ClientConfig) -> str | None:

@@ -37,7 +37,7 @@ class Session:
     """
 
     suite: int
-    created: int
+    created: float
     policy: bytes
     server_name: str | None
     peer_chain: tuple[bytes, ...] = ()
@@ -159,7 +159,7 @@ def _encode_state(session: Session) -> bytes:
     return (
         kind
         + session.suite.to_bytes(2, "big")
-        + session.created.to_bytes(8, "big")
+        + int(session.created).to_bytes(8, "big")
         + session.lifetime.to_bytes(4, "big")
         + vector8(secret)
         + vector8(session.policy)
@@ -202,7 +202,7 @@ def _decode_chain(cursor: Cursor) -> tuple[bytes, ...]:
 
 class _Common(TypedDict):
     suite: int
-    created: int
+    created: float
     lifetime: int
     policy: bytes
     server_name: str | None

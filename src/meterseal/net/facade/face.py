@@ -38,7 +38,7 @@ class Session:
     @property
     def time(self) -> int:
         """When it was made, in seconds since 1970."""
-        return self.resumable.created
+        return int(self.resumable.created)
 
     @property
     def timeout(self) -> int:

@@ -36,7 +36,6 @@ from meterseal.transport.hello import (
     accept_protocol,
     fresh_random,
     naming_extensions,
-    protocol_extension,
 )
 from meterseal.transport.messages import ClientHello, ServerHello
 from meterseal.transport.session import ClassicSession
@@ -78,7 +77,7 @@ class Choice:
 def make_offer(config: ClientConfig, server_name: str | None, session: Session | None) -> Offer:
     """Write the ClientHello; `session` is offered only if this configuration made it."""
     usable = session if isinstance(session, ClassicSession) else None
-    if usable is not None and not identity.may_offer(usable, config, server_name):
+    if usable is not None and not _may_offer(usable, config, server_name):
         usable = None
     suites = _usable_suites(config)
     hello = ClientHello(
@@ -90,6 +89,12 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     if suites[0].version == TLS12:
         hello.extensions = _client_extensions(config, server_name, usable)
     return Offer(hello, usable)
+
+
+def _may_offer(session: ClassicSession, config: ClientConfig, server_name: str | None) -> bool:
+    if session.ticket and not config.offer_tickets:
+        return False
+    return identity.may_offer(session, config, server_name)
 
 
 def _usable_suites(config: ClientConfig) -> list[CipherSuite]:
@@ -157,8 +162,10 @@ def accept_server_hello(hello: ServerHello, offer: Offer, config: ClientConfig) 
 
 def _check_resumption(hello: ServerHello, offer: Offer, *, extended: bool) -> bool:
     session = offer.session
-    if session is None or hello.session_id != offer.hello.session_id:
+    if not hello.session_id or hello.session_id != offer.hello.session_id:
         return False
+    if session is None:  # the identifier was there for middleboxes (RFC 8446, D.4)
+        raise IllegalParameter("the server resumes a session that was not offered")
     if hello.cipher_suite != session.suite:
         raise IllegalParameter("the server resumes a session with another suite")
     if extended != session.extended:  # RFC 7627, 5.3
@@ -243,10 +250,12 @@ def _check_extensions(extensions: Extensions, config: ServerConfig) -> None:
 
 
 def _check_version(hello: ClientHello) -> None:
+    """The extension, where it stands, is all that counts (RFC 8446, 4.2.1)."""
     versions = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
-    if versions is not None and TLS12 not in decode_supported_versions(versions):
-        raise UnsupportedVersion("the client does not offer TLS 1.2")
-    if hello.client_version < TLS12:
+    if versions is not None:
+        if TLS12 not in decode_supported_versions(versions):
+            raise UnsupportedVersion("the client does not offer TLS 1.2")
+    elif hello.client_version < TLS12:
         raise UnsupportedVersion(f"the client offers at most version {hello.client_version:#06x}")
 
 
@@ -274,7 +283,7 @@ def _check_renegotiation_info(extensions: Extensions) -> None:
 
 
 def answer_extensions(
-    hello: ClientHello, *, with_ticket: bool, with_status: bool, application_protocol: str | None
+    hello: ClientHello, names: Extensions, *, with_ticket: bool, with_status: bool
 ) -> Extensions:
     """Return the extensions of the ServerHello: only answers, and none at all under TLCP."""
     extensions: Extensions = {}
@@ -291,4 +300,4 @@ def answer_extensions(
         extensions[ExtensionType.SESSION_TICKET] = b""
     if ExtensionType.EXTENDED_MASTER_SECRET in asked:
         extensions[ExtensionType.EXTENDED_MASTER_SECRET] = b""
-    return {**extensions, **protocol_extension(application_protocol)}
+    return {**extensions, **names}

@@ -37,6 +37,7 @@ from meterseal.transport.hello import (
     RANDOM_LENGTH,
     choose_protocol,
     fresh_random,
+    naming_answers,
     requested_server_name,
     status_to_send,
 )
@@ -112,7 +113,8 @@ def _send_server_hello(
         session_id = config.provider.random_bytes(32)
     else:
         session_id = b""
-    protocol = choose_protocol(hello, config)
+    server_name, protocol = requested_server_name(hello), choose_protocol(hello, config)
+    names = naming_answers(None if session else server_name, protocol)
     is_tls = suite.version == TLS12
     with_status = is_tls and session is None and status_to_send(hello, config) is not None
     answer = ServerHello(
@@ -121,10 +123,7 @@ def _send_server_hello(
         session_id=session_id,
         cipher_suite=suite.code,
         extensions=answer_extensions(
-            hello,
-            with_ticket=with_ticket,
-            with_status=with_status,
-            application_protocol=protocol,
+            hello, names, with_ticket=with_ticket, with_status=with_status
         ),
     )
     driver.send(answer)
@@ -137,7 +136,7 @@ def _send_server_hello(
         application_protocol=protocol,
     )
     randoms = Randoms(hello.random, answer.random)
-    return _Opening(hello, requested_server_name(hello), session_id, randoms, choice)
+    return _Opening(hello, server_name, session_id, randoms, choice)
 
 
 def _server_random(config: ServerConfig, version: int) -> bytes:

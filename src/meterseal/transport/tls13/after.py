@@ -65,7 +65,7 @@ def _take_ticket(
         suite=kept.suite.code,
         psk=kept.resumption.psk(message.ticket_nonce),
         age_add=message.ticket_age_add,
-        created=int(config.provider.now().timestamp()),
+        created=config.provider.now().timestamp(),
         lifetime=min(message.ticket_lifetime, DEFAULT_LIFETIME),
         policy=config.policy_digest(),
         server_name=kept.server_name,

@@ -18,7 +18,11 @@ from meterseal.transport.codepoints import (
     ExtensionType,
 )
 from meterseal.transport.extensions import decode_uint8_list, decode_uint16_list
-from meterseal.transport.extensions_tls13 import OfferedPsks, decode_key_shares
+from meterseal.transport.extensions_tls13 import (
+    OfferedPsks,
+    decode_authorities,
+    decode_key_shares,
+)
 from meterseal.transport.hello import choose_protocol, requested_server_name
 
 if TYPE_CHECKING:
@@ -64,6 +68,8 @@ def choose(hello: ClientHello, config: ServerConfig) -> Choice:
     psks = _offered_psks(extensions)
     if psks is not None and modes is None:
         raise MissingExtension("a pre-shared key without psk_key_exchange_modes")
+    if ExtensionType.CERTIFICATE_AUTHORITIES in extensions:
+        decode_authorities(extensions[ExtensionType.CERTIFICATE_AUTHORITIES])
     return Choice(
         suite=suite,
         group=group,

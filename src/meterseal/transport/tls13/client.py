@@ -30,6 +30,7 @@ from meterseal.errors import (
 from meterseal.transport import identity
 from meterseal.transport.codepoints import TLS13, ExtensionType
 from meterseal.transport.extensions import decode_uint16_list
+from meterseal.transport.extensions_tls13 import decode_authorities
 from meterseal.transport.flow import receive, receive_either
 from meterseal.transport.hello import accept_protocol
 from meterseal.transport.messages import (
@@ -184,6 +185,8 @@ def _check_request(request: Tls13CertificateRequest) -> None:
         raise IllegalParameter("a certificate request of the handshake has no context")
     if ExtensionType.SIGNATURE_ALGORITHMS not in request.extensions:
         raise MissingExtension("the server does not say which signatures it takes")
+    if ExtensionType.CERTIFICATE_AUTHORITIES in request.extensions:
+        decode_authorities(request.extensions[ExtensionType.CERTIFICATE_AUTHORITIES])
 
 
 def _check_certificate(certificate: Tls13Certificate, offer: Offer) -> bytes | None:

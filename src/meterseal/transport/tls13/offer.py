@@ -115,8 +115,8 @@ def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> byt
     if session is None:
         return encode_message(offer.hello)
     suite = config.algorithms.suites[session.suite]
-    now = config.provider.now().timestamp()
-    age = (int((now - session.created) * 1000) + session.age_add) & 0xFFFFFFFF
+    milliseconds = round((config.provider.now().timestamp() - session.created) * 1000)
+    age = (milliseconds + session.age_add) & 0xFFFFFFFF
     unproven = OfferedPsks(((session.ticket, age),), (bytes(_BINDER_LENGTH),))
     extensions = {**offer.hello.extensions, ExtensionType.PRE_SHARED_KEY: unproven.encode()}
     raw = encode_message(replace(offer.hello, extensions=extensions))

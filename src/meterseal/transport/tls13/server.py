@@ -20,7 +20,7 @@ from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.extensions import encode_uint16_list
 from meterseal.transport.extensions_tls13 import encode_key_share, encode_uint16
 from meterseal.transport.flow import receive
-from meterseal.transport.hello import fresh_random, protocol_extension, status_to_send
+from meterseal.transport.hello import fresh_random, naming_answers, status_to_send
 from meterseal.transport.messages import (
     RETRY_RANDOM,
     CertificateStatus,
@@ -62,7 +62,8 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     opening = yield from _open(driver, config, hello)
     choice, resumed = opening.choice, opening.resumed
     schedule = _send_server_hello(driver, config, opening)
-    driver.send(EncryptedExtensions(protocol_extension(choice.application_protocol)))
+    server_name = None if resumed else choice.server_name
+    driver.send(EncryptedExtensions(naming_answers(server_name, choice.application_protocol)))
     if resumed is None:
         yield from _send_proof(driver, config, status_to_send(opening.hello, config))
     steps.send_finished(driver, schedule, of_client=False)
