@@ -41,7 +41,7 @@ def encoded(
     signer: sm2.PrivateKey | None = None,
     first: datetime = NOW - DAY,
     last: datetime | None = NOW + DAY,
-    number: int = 1,
+    number: int | None = 1,
     identifier: bool = True,
     extra: tuple[Extension, ...] = (),
     version: bytes = der.integer(1),
@@ -50,7 +50,9 @@ def encoded(
     revoked: bytes | None = None,
     distinguishing_id: bytes = b"1234567812345678",
 ) -> bytes:
-    extensions = [Extension("2.5.29.20", critical=False, value=der.integer(number)), *extra]
+    extensions = list(extra)
+    if number is not None:
+        extensions.append(Extension("2.5.29.20", critical=False, value=der.integer(number)))
     if identifier:
         known = AuthorityKeyIdentifier(key_identifier(issuer.key.public_key()))
         extensions.append(Extension(known.OID, critical=False, value=known.encode()))

@@ -61,6 +61,7 @@ EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 # Purposes of extended key usage.
 ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 
@@ -119,7 +120,7 @@ NAMES: dict[str, str] = {
     "2.5.29.32": "X509v3 Certificate Policies",
     POLICY_CONSTRAINTS: "X509v3 Policy Constraints",
     INHIBIT_ANY_POLICY: "X509v3 Inhibit Any Policy",
-    "1.3.6.1.5.5.7.1.1": "Authority Information Access",
+    AUTHORITY_INFORMATION_ACCESS: "Authority Information Access",
     EXTENSION_REQUEST: "Requested Extensions",
     ANY_EXTENDED_KEY_USAGE: "Any Extended Key Usage",
     SERVER_AUTH: "TLS Web Server Authentication",

@@ -12,7 +12,7 @@ from meterseal.transport.algorithms import SM_ALGORITHMS, Algorithms
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
-from meterseal.x509 import RevocationPolicy, TrustStore, sort_pair
+from meterseal.x509 import RevocationPolicy, Strictness, TrustStore, sort_pair
 from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class ClientConfig:
     alternative name at all, as the certificates of the published design do. `time_in_random` puts
     the UTC seconds into the first four bytes of the random, as that design does.
     `crls` are the revocation lists to look at, as `revocation` says, on resumption too.
+    `strictness` is demanded of the issuers of chains.
     `request_ocsp` asks a server of TLS for the OCSP response about its certificate; whether there
     is one and what it says is not judged, `HandshakeCompleted` hands it out.
     `offer_extended_master_secret` is there for servers that fail at an extension they do not know.
@@ -185,6 +186,7 @@ class ClientConfig:
     common_name_fallback: bool = False
     crls: Sequence[CertificateRevocationList] = ()
     revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE
+    strictness: Strictness = Strictness.TOLERANT
     request_ocsp: bool = False
     offer_tickets: bool = True
     offer_extended_master_secret: bool = True
@@ -214,8 +216,8 @@ class ServerConfig:
     is taken that the client offers too.
 
     `trust` holds the roots that may vouch for clients; `crls` are the revocation lists to look at,
-    as `revocation` says, on resumption too. `select` is told the name that the client asks for, if
-    any, and returns the configuration to go on with.
+    as `revocation` says, on resumption too; `strictness` is demanded of the issuers. `select` is
+    told the name that the client asks for, if any, and returns the configuration to go on with.
 
     `session_cache` and `ticket_keys` are shared by the connections of one server; `None` turns
     that kind of resumption off.
@@ -227,6 +229,7 @@ class ServerConfig:
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
     crls: Sequence[CertificateRevocationList] = ()
     revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE
+    strictness: Strictness = Strictness.TOLERANT
     groups: tuple[int, ...] = GROUPS
     application_protocols: tuple[str, ...] = ()
     session_cache: SessionCache | None = field(default_factory=SessionCache)

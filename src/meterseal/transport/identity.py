@@ -85,6 +85,7 @@ def verify_server(
             crls=config.crls,
             revocation=config.revocation,
             scheme=scheme,
+            strictness=config.strictness,
         )
 
     if version != TLCP:
@@ -108,6 +109,7 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
             crls=config.crls,
             revocation=config.revocation,
             scheme=scheme,
+            strictness=config.strictness,
         )
 
     if version != TLCP or not _second_is_for_encryption(presented):

@@ -31,6 +31,7 @@ from meterseal.x509.pbes2 import Encryption
 from meterseal.x509.request import CertificateRequest, create_request, load_request
 from meterseal.x509.revocation import RevocationPolicy
 from meterseal.x509.store import TrustStore
+from meterseal.x509.strictness import Strictness
 from meterseal.x509.verify import KeyRole, Limits, Purpose, VerifiedChain, verify_chain
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "RevocationPolicy",
     "RevocationReason",
     "RevokedCertificate",
+    "Strictness",
     "SubjectAltName",
     "TrustStore",
     "VerifiedChain",

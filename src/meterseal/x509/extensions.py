@@ -13,6 +13,7 @@ from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
 from meterseal.errors import MalformedData
 from meterseal.x509.general_name import GeneralName, GeneralNameKind
+from meterseal.x509.information_access import AuthorityInformationAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -296,6 +297,7 @@ Typed: TypeAlias = (
     | SubjectKeyIdentifier
     | AuthorityKeyIdentifier
     | NameConstraints
+    | AuthorityInformationAccess
 )
 
 # Every extension that we understand, and so the only ones that may be critical.
@@ -307,6 +309,7 @@ DECODERS: dict[str, Callable[[bytes], Typed]] = {
     oids.SUBJECT_KEY_IDENTIFIER: SubjectKeyIdentifier.decode,
     oids.AUTHORITY_KEY_IDENTIFIER: AuthorityKeyIdentifier.decode,
     oids.NAME_CONSTRAINTS: NameConstraints.decode,
+    oids.AUTHORITY_INFORMATION_ACCESS: AuthorityInformationAccess.decode,
 }
 
 

@@ -1,8 +1,8 @@
 """Rules of form that every certificate of a path must keep (RFC 5280, 4.1 and 4.2).
 
 Certificates in use leave out identifiers that RFC 5280 asks for, and OpenSSL's old default writes
-Basic Constraints that are not critical; both are accepted. What is refused here has no writer
-among our peers, or changes what the certificate says.
+Basic Constraints that are not critical; both are accepted here and refused by `strictness`. What is
+refused here has no writer among our peers, or changes what the certificate says.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ _ALWAYS_CRITICAL = {
     oids.POLICY_CONSTRAINTS,
     oids.INHIBIT_ANY_POLICY,
 }
-_NEVER_CRITICAL = {oids.SUBJECT_KEY_IDENTIFIER, oids.AUTHORITY_KEY_IDENTIFIER}
+_NEVER_CRITICAL = {
+    oids.SUBJECT_KEY_IDENTIFIER,
+    oids.AUTHORITY_KEY_IDENTIFIER,
+    oids.AUTHORITY_INFORMATION_ACCESS,
+}
 
 
 def require_form(certificate: Certificate) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RevocationPolicy", "require_not_revoked"]
 
-_UNDERSTOOD = {oids.CRL_NUMBER, oids.AUTHORITY_KEY_IDENTIFIER}
 _OF_PARTIAL_LISTS = {
     oids.ISSUING_DISTRIBUTION_POINT: "it is indirect or covers a part of the certificates only",
     oids.DELTA_CRL_INDICATOR: "it is a delta to another list",
@@ -53,11 +52,13 @@ def require_not_revoked(  # noqa: PLR0913
     at: datetime,
     scheme: SignatureScheme,
     count_signature: Callable[[Certificate], None],
+    with_number: bool = False,
 ) -> None:
     """Raise CertificateRejected if a certificate of the path is revoked, or may be.
 
     The path goes from the leaf to the anchor, which itself is not looked up. `count_signature` is
-    called with the certificate before a signature is computed and may raise.
+    called with the certificate before a signature is computed and may raise. `with_number` takes
+    only lists that have a number, as RFC 5280, 5.2.3 demands of those who issue them.
     """
     if policy is RevocationPolicy.NONE:
         return
@@ -66,6 +67,8 @@ def require_not_revoked(  # noqa: PLR0913
         problem = "there is no list of its issuer"
         for crl in candidates:
             found = _problem_of(crl, at)
+            if found is None and with_number and crl.number is None:
+                found = "it has no number"
             if found is None:
                 count_signature(certificate)
                 found = _problem_of_signature(crl, issuer, scheme)
@@ -137,8 +140,8 @@ def _problem_of_extensions(crl: CertificateRevocationList) -> str | None:
     for extension in crl.extensions:
         if extension.oid in _OF_PARTIAL_LISTS:
             return _OF_PARTIAL_LISTS[extension.oid]
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            return f"it has the unknown critical extension {oids.name_of(extension.oid)}"
+        if extension.critical:  # none that we understand may be (RFC 5280, 5.2)
+            return f"it has the critical extension {oids.name_of(extension.oid)}"
     return None
 
 

@@ -35,6 +35,7 @@ from meterseal.x509.name_constraints import require_name_constraints
 from meterseal.x509.revocation import RevocationPolicy, require_not_revoked
 from meterseal.x509.server_name import require_server_name
 from meterseal.x509.signature import SM2_SCHEME
+from meterseal.x509.strictness import Strictness, require_strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,12 +131,14 @@ def verify_chain(  # noqa: PLR0913
     revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE,
     limits: Limits = Limits(),
     scheme: SignatureScheme = SM2_SCHEME,
+    strictness: Strictness = Strictness.TOLERANT,
 ) -> VerifiedChain:
     """Verify the first of the presented certificates; the others may help to reach an anchor.
 
     `server_name` is a host name or an address; None checks no name. `crls` are looked at as
-    `revocation` says; a leaf that is trusted itself is not looked up. Raises CertificateRejected
-    with the reason and the certificate that broke the rule.
+    `revocation` says, and `strictness` is demanded of the path; a leaf that is trusted itself is
+    taken without both. Raises CertificateRejected with the reason and the certificate that broke
+    the rule.
     """
     terms = (
         purpose, server_name, role, common_name_fallback, tuple(crls), revocation, limits, scheme,
@@ -147,6 +150,7 @@ def verify_chain(  # noqa: PLR0913
     search = _Search(
         presented, trust, at, purpose, limits, scheme,
         common_name_fallback=common_name_fallback, crls=crls, revocation=revocation,
+        strictness=strictness,
     )  # fmt: skip
     path = search.verify(server_name, role)
     verified = VerifiedChain(path, at, _holds_until(path, crls, at), _SEAL)
@@ -181,6 +185,7 @@ class _Search:
     common_name_fallback: bool = field(kw_only=True)
     crls: Sequence[CertificateRevocationList] = field(kw_only=True)
     revocation: RevocationPolicy = field(kw_only=True)
+    strictness: Strictness = field(kw_only=True)
     candidates: int = 0
     signature_checks: int = 0
     signatures: dict[tuple[Certificate, Certificate], bool] = field(default_factory=dict)
@@ -230,6 +235,7 @@ class _Search:
                 self.require_issuer(issuer, path)
                 if issuer in self.trust:
                     self.require_names(extended)
+                    self.require_strict(extended)
                     self.require_not_revoked(extended)
                     return extended
             except CertificateRejected as error:
@@ -321,6 +327,11 @@ class _Search:
             common_name_fallback=self.common_name_fallback,
         )
 
+    def require_strict(self, path: tuple[Certificate, ...]) -> None:
+        """Raise if a certificate leaves out what our policy demands of issuers."""
+        if self.strictness is Strictness.STRICT:
+            require_strict(path, is_server=self.purpose is Purpose.SERVER)
+
     def require_not_revoked(self, path: tuple[Certificate, ...]) -> None:
         """Raise if a certificate below the anchor is revoked, or may be by our policy."""
         require_not_revoked(
@@ -330,6 +341,7 @@ class _Search:
             at=self.at,
             scheme=self.scheme,
             count_signature=self.count_signature,
+            with_number=self.strictness is Strictness.STRICT,
         )
 
     def count_signature(self, certificate: Certificate) -> None:
