@@ -201,6 +201,18 @@ def test_a_name_that_was_asked_for_is_acknowledged_in_full_handshakes() -> None:
         assert ExtensionType.SERVER_NAME not in resumed
 
 
+def test_lists_that_must_hold_something_are_not_empty() -> None:
+    """RFC 8422, 5.1.2 and RFC 8446, 4.2.9."""
+    for shake, number in (
+        (link, ExtensionType.EC_POINT_FORMATS),
+        (link13, ExtensionType.PSK_KEY_EXCHANGE_MODES),
+    ):
+        change = with_client_hello(
+            lambda hello, number=number: {"extensions": {**hello.extensions, number: b"\0"}}
+        )
+        refused(shake(change=change), "server", DecodeError)
+
+
 @pytest.mark.parametrize("body", [b"\0\0", b"\0\x02\0\0", b"\0\x03\0\x01a!"])
 def test_authorities_that_do_not_follow_their_structure_are_refused(body: bytes) -> None:
     """certificate_authorities decides nothing here, and is read all the same (RFC 8446, 4.2.4)."""

@@ -149,9 +149,9 @@ def encode_uint8_list(values: bytes) -> bytes:
     return vector8(values)
 
 
-def decode_uint8_list(body: bytes) -> bytes:
-    """Read the twin of `encode_uint8_list`."""
+def decode_uint8_list(body: bytes, least: int = 1) -> bytes:
+    """Read the twin of `encode_uint8_list`; only renegotiation_info may be empty."""
     cursor = Cursor(body)
-    values = cursor.vector8()
+    values = cursor.vector8(least)
     cursor.finish()
     return values

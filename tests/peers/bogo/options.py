@@ -46,6 +46,9 @@ class Options:
     signing_prefs: list[int] = field(default_factory=list)
     no_ticket: bool = False
     no_legacy_server_connect: bool = False
+    enable_ocsp_stapling: bool = False
+    ocsp_response: str = ""
+    decline_ocsp_callback: bool = False
     host_name: str = ""
     advertise_alpn: str = ""
     select_alpn: str = ""
@@ -77,6 +80,7 @@ class Options:
     expect_server_name: str = ""
     expect_no_server_name: bool = False
     expect_alpn: str = ""
+    expect_ocsp_response: str = ""
     expect_advertised_alpn: str = ""
     expect_curve_id: int = 0
     expect_cipher: int = 0
@@ -95,6 +99,8 @@ IGNORED = {
     "use-custom-verify-callback": 0,
     "use-old-client-cert-callback": 0,
     "use-early-callback": 0,
+    "use-ocsp-callback": 0,
+    "set-ocsp-in-callback": 0,
     "install-ddos-callback": 0,
     "expect-verify-result": 0,  # verification is never optional here
     "no-tls1": 0,
@@ -112,7 +118,8 @@ _ABSENT = {
     "0-RTT is absent on purpose": ("enable-early-data", "early-data", "early-write"),
     "pre-shared keys from outside are absent": ("psk", "psk-", "new-psk-credential"),
     "encrypted ClientHello is absent": ("ech-", "ech", "unusable-ech"),
-    "OCSP staples and SCTs are absent": ("ocsp", "signed-cert-timestamps", "sct"),
+    "SCTs are absent": ("signed-cert-timestamps",),
+    "no callback decides on OCSP responses": ("fail-ocsp-callback",),
     "raw public keys are absent": ("rpk", "cert-types", "certificate-type"),
     "delegated credentials are absent": ("delegated",),
     "password-authenticated exchange is absent": ("pake", "spake"),

@@ -7,6 +7,7 @@ is not critical, which RFC 5280, 4.1.2.6 forbids and we refuse.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import sys
@@ -131,6 +132,7 @@ class Shim:
             check_name=False,
             key_shares=_key_shares(options),
             offer_tickets=not options.no_ticket,
+            request_ocsp=options.enable_ocsp_stapling,
             require_secure_renegotiation=options.no_legacy_server_connect,
             application_protocols=protocols,
         )
@@ -319,7 +321,11 @@ class Exchange:
         options, watcher = self.options, self.watcher
         advertised = watcher.extension(ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION)
         suite = options.expect_cipher or options.expect_cipher_aes
+        expected_response = b""
+        if not established.resumed:  # then no certificate is shown, and no response with it
+            expected_response = base64.b64decode(options.expect_ocsp_response)
         return {
+            "OCSP response": (expected_response, established.ocsp_response),
             "version": (options.expect_version, established.suite.version),
             "server name": (options.expect_server_name, established.server_name),
             "extended master secret": (
@@ -422,7 +428,10 @@ def _credential(options: Options, algorithms: Algorithms) -> Credential | None:
     key = _load_key(options)
     signer = RsaSigner(key) if isinstance(key, rsa.RSAPrivateKey) else EcdsaSigner(key)
     chain = load_certificates(Path(options.cert_file).read_bytes())
-    return Credential(tuple(chain), signer, scheme=algorithms.certificates)
+    response = None
+    if options.ocsp_response and not options.decline_ocsp_callback:
+        response = base64.b64decode(options.ocsp_response)
+    return Credential(tuple(chain), signer, scheme=algorithms.certificates, ocsp_response=response)
 
 
 def _trust(options: Options) -> TrustStore:
