@@ -19,6 +19,7 @@ from meterseal.collection.station.store import (
 )
 from meterseal.collection.station.store import batch as batch_module
 from meterseal.errors import InternalError, UsageError
+from support.postgresql import fresh_database
 from support.station import (
     DAY,
     EPOCH,
@@ -274,3 +275,20 @@ def test_a_second_writer_sees_what_the_first_committed(address: str) -> None:
     assert sorted(stored(one)) == [1, 2, 3, 4]
     one.close()
     two.close()
+
+
+def test_a_lost_connection_fails_one_batch_and_the_next_one_connects_anew() -> None:
+    with fresh_database() as address:
+        store, other = open_store(address), open_store(address)
+        store.commit(checks(reading(1)), [], NOW)
+        assert stored(store) == [1]
+        other.database.read(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        with pytest.raises(StoreUnavailable, match="PostgreSQL"):
+            store.commit(checks(reading(2)), [], NOW)
+        assert store.commit(checks(reading(2)), [], NOW).stored == 1
+        assert stored(other) == [1, 2]
+        store.close()
+        other.close()
