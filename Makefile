@@ -12,7 +12,7 @@ FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 me
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net meterseal.net.facade.settings
 
-.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core check format bench docs clean
+.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core timing check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -42,6 +42,9 @@ fuzz-python: setup  ## decoders under atheris, altered handshakes: make fuzz-pyt
 
 fuzz-core:  ## under libFuzzer: make fuzz-core SECONDS=60 DECODER=ciphertext
 	rust/fuzz/run.sh $(SECONDS) $(DECODER)
+
+timing: setup  ## do times tell secrets? make timing SECONDS=300, on a quiet machine
+	$(BIN)/python tests/timing/measure.py $(SECONDS)
 
 check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check
