@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,15 @@ def test_the_default_accepts_what_the_strict_way_refuses(case: Case) -> None:
     with pytest.raises(CertificateRejected, match=case.words) as caught:
         verify(*case.chain, strictness=Strictness.STRICT)
     assert caught.value.reason is RejectionReason.MALFORMED
+
+
+def test_a_chain_that_was_accepted_once_is_judged_again_by_the_strict() -> None:
+    chain = [good(ROOT, purposes=()).certificate]
+    trust = TrustStore([ROOT.certificate])
+    for strictness, refuses in ((Strictness.TOLERANT, False), (Strictness.STRICT, True)) * 2:
+        expectation = pytest.raises(CertificateRejected) if refuses else contextlib.nullcontext()
+        with expectation:
+            verify_chain(chain, trust, at=NOW, purpose=Purpose.SERVER, strictness=strictness)
 
 
 def test_the_strict_way_accepts_what_keeps_the_rules() -> None:

@@ -5,9 +5,9 @@ valid CA, and have signed what is below it; only then the search goes on above i
 costs is counted against `Limits`, so that no set of certificates keeps us busy for long.
 
 A chain that was verified is remembered with the trust store, under everything else that was asked:
-the certificates presented, purpose, role, name, revocation lists and policy, limits. It holds until
-the first of its certificates expires or time changes what a list says; then, and whenever anything
-asked differs, the whole verification runs again.
+the certificates presented, purpose, role, name, revocation lists and policy, limits, strictness.
+It holds until the first of its certificates expires or time changes what a list says; then, and
+whenever anything asked differs, the whole verification runs again.
 
 Stricter than RFC 5280: anchors must be valid in time and be CAs too, a CA certificate is accepted
 as leaf only if it is an anchor itself, and `anyExtendedKeyUsage` does not make a leaf fit for a
@@ -142,6 +142,7 @@ def verify_chain(  # noqa: PLR0913
     """
     terms = (
         purpose, server_name, role, common_name_fallback, tuple(crls), revocation, limits, scheme,
+        strictness,
     )  # fmt: skip
     at = whole_seconds(at)
     known = trust.remembered.find((tuple(presented), terms))
