@@ -1,14 +1,13 @@
-//! ML-KEM-768 (FIPS 203) of the `ml-kem` crate, with sizes instead of its types.
+//! ML-KEM-768 (FIPS 203) of the `libcrux-ml-kem` crate, with sizes instead of its types.
 //!
 //! A crate of its own, because its profile differs: the release profile checks every addition for
-//! an overflow, and in this arithmetic, which cannot overflow, that would be thousands of branches
-//! on secrets. Generic code takes the profile of the crate that uses it: therefore all use is here.
+//! an overflow, and in this arithmetic, which is proven not to overflow, that would be thousands of
+//! branches on secrets. Generic code takes the profile of the crate that uses it: therefore all use
+//! is here.
 
-// The long form of a key is deprecated for storing keys, which is not what we do with it.
-#![allow(deprecated)]
+use core::hint::black_box;
 
-use ml_kem::ml_kem_768::{Ciphertext, DecapsulationKey, EncapsulationKey};
-use ml_kem::{B32, Decapsulate, ExpandedKeyEncoding, Key, KeyExport, Seed};
+use libcrux_ml_kem::mlkem768::{self, MlKem768PrivateKey, portable};
 use zeroize::Zeroizing;
 
 /// Bytes of an encapsulation key.
@@ -22,42 +21,70 @@ pub const SEED_SIZE: usize = 64;
 /// Bytes of the long form of a decapsulation key.
 pub const EXPANDED_SIZE: usize = 2400;
 
+/// Where the encapsulation key stands in the long form (FIPS 203, 7.1).
+const PUBLIC_AT: usize = 1152;
+
 /// The secret both sides end with. Wiped when dropped.
 pub type Secret = Zeroizing<[u8; SECRET_SIZE]>;
 
-/// A decapsulation key. Wiped when dropped.
-pub struct PrivateKey(DecapsulationKey);
+/// Which code computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Plain Rust.
+    Portable,
+    /// The best for this CPU: with AVX2 where it has it.
+    Best,
+}
+
+/// A decapsulation key. Overwritten when dropped.
+pub struct PrivateKey(Box<MlKem768PrivateKey>);
 
 impl PrivateKey {
     /// The key of a seed (7.1, with d and z given).
     #[must_use]
-    pub fn from_seed(seed: &[u8; SEED_SIZE]) -> Self {
-        Self(DecapsulationKey::from_seed(Seed::from(*seed)))
+    pub fn from_seed(seed: &[u8; SEED_SIZE], code: Code) -> Self {
+        let pair = match code {
+            Code::Portable => portable::generate_key_pair(*seed),
+            Code::Best => mlkem768::generate_key_pair(*seed),
+        };
+        Self(Box::new(pair.into_parts().0))
     }
 
-    /// The key of its long form, or `None` if its parts do not fit: for tests, which need what is
-    /// secret and what is public apart.
+    /// The key of its long form: for tests, which need what is secret and what is public apart.
     #[must_use]
-    pub fn from_expanded(bytes: &[u8; EXPANDED_SIZE]) -> Option<Self> {
-        DecapsulationKey::from_expanded_bytes(&(*bytes).into()).ok().map(Self)
+    pub fn from_expanded(bytes: &[u8; EXPANDED_SIZE]) -> Self {
+        Self(Box::new((*bytes).into()))
     }
 
     /// The long form.
     #[must_use]
     pub fn to_expanded(&self) -> Zeroizing<[u8; EXPANDED_SIZE]> {
-        Zeroizing::new(self.0.to_expanded_bytes().into())
+        Zeroizing::new(*self.0.as_slice())
     }
 
     /// The encapsulation key as it is sent.
     #[must_use]
     pub fn public_bytes(&self) -> [u8; PUBLIC_SIZE] {
-        self.0.encapsulation_key().to_bytes().into()
+        let mut public = [0; PUBLIC_SIZE];
+        public.copy_from_slice(&self.0.as_slice()[PUBLIC_AT..PUBLIC_AT + PUBLIC_SIZE]);
+        public
     }
 
     /// The shared secret of a ciphertext (7.3); of an altered one, another secret.
     #[must_use]
-    pub fn decapsulate(&self, ciphertext: &[u8; CIPHERTEXT_SIZE]) -> Secret {
-        copy(self.0.decapsulate(&Ciphertext::from(*ciphertext)).into())
+    pub fn decapsulate(&self, ciphertext: &[u8; CIPHERTEXT_SIZE], code: Code) -> Secret {
+        let ciphertext = (*ciphertext).into();
+        Zeroizing::new(match code {
+            Code::Portable => portable::decapsulate(&self.0, &ciphertext),
+            Code::Best => mlkem768::decapsulate(&self.0, &ciphertext),
+        })
+    }
+}
+
+impl Drop for PrivateKey {
+    fn drop(&mut self) {
+        *self.0 = [0; EXPANDED_SIZE].into();
+        black_box(&self.0); // the zeros are looked at, so that they are written
     }
 }
 
@@ -67,13 +94,15 @@ impl PrivateKey {
 pub fn encapsulate(
     public: &[u8; PUBLIC_SIZE],
     message: &[u8; SECRET_SIZE],
+    code: Code,
 ) -> Option<([u8; CIPHERTEXT_SIZE], Secret)> {
-    let key = EncapsulationKey::new(&Key::<EncapsulationKey>::from(*public)).ok()?;
-    let message = Zeroizing::new(B32::from(*message));
-    let (ciphertext, shared) = key.encapsulate_deterministic(&message);
-    Some((ciphertext.into(), copy(shared.into())))
-}
-
-fn copy(shared: [u8; SECRET_SIZE]) -> Secret {
-    Zeroizing::new(shared)
+    let key = (*public).into();
+    if !portable::validate_public_key(&key) {
+        return None;
+    }
+    let (ciphertext, shared) = match code {
+        Code::Portable => portable::encapsulate(&key, *message),
+        Code::Best => mlkem768::encapsulate(&key, *message),
+    };
+    Some((*ciphertext.as_slice(), Zeroizing::new(shared)))
 }
