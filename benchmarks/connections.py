@@ -1,165 +1,209 @@
-"""Print CPU per full handshake and end, bulk speed, and memory per idle connection.
+"""Print CPU time per handshake and end, bulk speed, and memory per idle connection.
 
-Both ends run in this process over memory, so no kernel time is in the figures. `Tongsuo` is the
-library inside the wheel of `tongsuopy`, driven the same way. Implementations take turns.
+Both ends run in this process over memory, so that no kernel time is in the figures; `--loopback`
+adds real sockets and processes. Implementations take turns, round by round; shown are medians of
+CPU time and ratios within this run, which a busy machine changes least.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
+import json
+import platform
 import statistics
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from meterseal.transport import SUITES, CipherSuite, ClientAuthentication, Connection
-from support.identities import world
-from support.tongsuo import Tongsuo, write_pair
-from support.wire import SERVER_NAME, client_config, server_config
+from ends import CURVE_SM2, HYBRID, TLCP_NAMES, OpenSsl, Ours, Stack, TongsuoStack, shake_hands
+from idle import memory_per_end, memory_per_socket
+from loopback import bulk_over_loopback
 
-TONGSUO_NAMES = {
-    0xE013: "ECC-SM2-SM4-CBC-SM3",
-    0xE053: "ECC-SM2-SM4-GCM-SM3",
-    0xE011: "ECDHE-SM2-SM4-CBC-SM3",
-    0xE051: "ECDHE-SM2-SM4-GCM-SM3",
-}
+from meterseal import _core
+from meterseal.transport import SUITES
+from meterseal.transport.codepoints import TLS13
+
+if TYPE_CHECKING:
+    from meterseal.transport import CipherSuite
+
 MIB = 1 << 20
+Measured = dict[str, Any]
 
 
-class Ours:
-    """Makes connected pairs of ours."""
-
-    def __init__(self, suite: CipherSuite) -> None:
-        mutual = suite.code in TONGSUO_NAMES
-        self.client_config = client_config(
-            suites=(suite,), credential=world().client_pair if mutual else None
-        )
-        asks = ClientAuthentication.REQUIRED if mutual else ClientAuthentication.NONE
-        self.server_config = server_config(
-            credential=world().server_pair,
-            suites=(suite,),
-            trust=world().trust,
-            client_authentication=asks,
-            session_cache=None,
-        )
-
-    def connect(self) -> tuple[Connection, Connection, float, float]:
-        """Return client, server, and the seconds that each spent."""
-        spent = [0.0, 0.0]
-        start = time.perf_counter()
-        client = Connection.client(self.client_config, SERVER_NAME)
-        spent[0] += time.perf_counter() - start
-        start = time.perf_counter()
-        server = Connection.server(self.server_config)
-        spent[1] += time.perf_counter() - start
-        ends = (client, server)
-        turn = 0
-        while not (client.is_established and server.is_established):
-            start = time.perf_counter()
-            output = ends[turn].data_to_send()
-            spent[turn] += time.perf_counter() - start
-            turn = 1 - turn
-            start = time.perf_counter()
-            if output:
-                ends[turn].receive_data(output)
-            spent[turn] += time.perf_counter() - start
-        return client, server, spent[0], spent[1]
+def stacks_of(suite: CipherSuite, folder: Path) -> dict[str, list[Stack]]:
+    """The rows of a suite: who is measured side by side, the reference last."""
+    if suite.code in TLCP_NAMES:
+        theirs = TongsuoStack(folder / suite.name, TLCP_NAMES[suite.code])
+        return {f"{suite.name}, mutual": [Ours(suite), theirs]}
+    if suite.version != TLS13:
+        return {suite.name: [Ours(suite)]}
+    rows: dict[str, list[Stack]] = {}
+    for group, name in ((CURVE_SM2, "curveSM2"), (HYBRID, "curveSM2MLKEM768")):
+        row: list[Stack] = [Ours(suite, group)]
+        if group == CURVE_SM2:
+            row.append(TongsuoStack(folder / f"{suite.name} {name}", suite.name))
+        row.append(OpenSsl(folder / f"{suite.name} {name} OpenSSL", suite.name, name))
+        rows[f"{suite.name}, {name}"] = row
+    return rows
 
 
-class Theirs:
-    """Makes connected pairs of Tongsuo's."""
-
-    def __init__(self, suite: CipherSuite, folder: Path) -> None:
-        name = TONGSUO_NAMES[suite.code]
-        self._client = Tongsuo(folder / "client", folder / "ca.pem", name, is_server=False)
-        self._server = Tongsuo(folder / "server", folder / "ca.pem", name, is_server=True)
-
-    def connect(self) -> tuple[float, float]:
-        """Return the seconds that client and server spent."""
-        spent = [0.0, 0.0]
-        ends = (self._client.again(is_server=False), self._server.again(is_server=True))
-        while not (ends[0].is_done and ends[1].is_done):
-            for turn in (0, 1):
-                start = time.perf_counter()
-                ends[turn].step()
-                output = ends[turn].data_to_send()
-                spent[turn] += time.perf_counter() - start
-                ends[1 - turn].receive_data(output)
-        return spent[0], spent[1]
-
-
-def show_handshakes(rounds: int, folder: Path) -> None:
-    print(f"\n{'full handshake':<34}{'':<11}{'client us':>10}{'server us':>10}")
+def all_rows(folder: Path) -> dict[str, list[Stack]]:
+    """Every suite, and the fastest that OpenSSL has for ordinary TLS."""
+    rows: dict[str, list[Stack]] = {}
     for suite in SUITES.values():
-        ours = Ours(suite)
-        theirs = Theirs(suite, folder) if suite.code in TONGSUO_NAMES else None
-        samples: dict[str, list[tuple[float, float]]] = {"meterseal": [], "Tongsuo": []}
+        rows |= stacks_of(suite, folder)
+    rows["TLS_AES_128_GCM_SHA256, P-256"] = [
+        OpenSsl(folder / "P-256", "TLS_AES_128_GCM_SHA256", "P-256")
+    ]
+    return rows
+
+
+# --- handshakes ------------------------------------------------------------------------------
+
+
+def measure_handshakes(rows: dict[str, list[Stack]], rounds: int, *, resumed: bool) -> None:
+    kind = "resumed" if resumed else "full"
+    print(
+        f"\n{kind + ' handshakes, CPU':<38}{'':<11}{'client us':>10}{'server us':>10}{'ratio':>8}"
+    )
+    for title, stacks in rows.items():
+        samples: dict[str, list[tuple[float, float]]] = {stack.name: [] for stack in stacks}
+        for stack in stacks:
+            stack.keep(shake_hands(stack).client)
+            if shake_hands(stack, resumed=resumed).client.is_resumed is not resumed:
+                raise SystemExit(f"{stack.name}, {title}: this is no {kind} handshake")
         for _ in range(rounds):
-            samples["meterseal"].append(ours.connect()[2:])
-            if theirs is not None:
-                samples["Tongsuo"].append(theirs.connect())
-        for name, values in samples.items():
-            if values:
-                client, server = (
-                    1e6 * statistics.median(side) for side in zip(*values, strict=True)
-                )
-                print(f"{suite.name:<34}{name:<11}{client:>10.0f}{server:>10.0f}")
+            for stack in stacks:
+                samples[stack.name].append(shake_hands(stack, resumed=resumed).seconds)
+        show_handshakes(f"{kind} handshake", title, samples)
 
 
-def show_bulk(rounds: int) -> None:
-    print(f"\n{'bulk, 1 MiB at a time':<34}{'seal MB/s':>21}{'open MB/s':>10}")
-    for suite in SUITES.values():
-        client, server, *_ = Ours(suite).connect()
-        data, sealing, opening = bytes(MIB), [], []
+def show_handshakes(kind: str, title: str, samples: dict[str, list[tuple[float, float]]]) -> None:
+    """Print a row for each implementation; the ratio is the time of both ends to the last one's."""
+    medians = {
+        name: tuple(1e6 * statistics.median(side) for side in zip(*values, strict=True))
+        for name, values in samples.items()
+    }
+    reference = sum(list(medians.values())[-1])
+    for name, (client, server) in medians.items():
+        ratio = (client + server) / reference
+        shown = f"{ratio:>8.2f}" if len(medians) > 1 else ""
+        print(f"{title:<38}{name:<11}{client:>10.0f}{server:>10.0f}{shown}")
+        note(kind, title, name, client_us=client, server_us=server, ratio=ratio)
+
+
+# --- bulk ------------------------------------------------------------------------------------
+
+
+def measure_bulk(rows: dict[str, list[Stack]], rounds: int, size: int) -> None:
+    title = f"bulk over memory, {size >> 10} KiB at a time"
+    print(f"\n{title:<49}{'seal MB/s':>10}{'open MB/s':>10}{'ratio':>8}")
+    for row, stacks in rows.items():
+        pairs = {stack.name: shake_hands(stack) for stack in stacks}
+        samples: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
         for _ in range(rounds):
-            start = time.perf_counter()
-            client.send_data(data)
-            records = client.data_to_send()
-            middle = time.perf_counter()
-            server.receive_data(records)
-            server.read()
-            opening.append(time.perf_counter() - middle)
-            sealing.append(middle - start)
-        seal, unseal = (MIB / 1e6 / statistics.median(side) for side in (sealing, opening))
-        print(f"{suite.name:<34}{seal:>21.0f}{unseal:>10.0f}")
+            for name, pair in pairs.items():
+                samples[name].append(one_way(pair, bytes(size)))
+        reference = 0.0
+        for name, values in reversed(samples.items()):
+            seal, unseal = (statistics.median(side) for side in zip(*values, strict=True))
+            reference = reference or seal + unseal
+            ratio = (seal + unseal) / reference
+            shown = f"{ratio:>8.2f}" if len(pairs) > 1 else ""
+            speeds = [size / 1e6 / seconds for seconds in (seal, unseal)]
+            print(f"{row:<38}{name:<11}{speeds[0]:>10.0f}{speeds[1]:>10.0f}{shown}")
+            note(title, row, name, seal_mb_s=speeds[0], open_mb_s=speeds[1], ratio=ratio)
 
 
-def resident() -> int:
-    """Bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+def one_way(pair: Any, data: bytes) -> tuple[float, float]:  # noqa: ANN401
+    """CPU seconds to seal and to open."""
+    start = time.thread_time()
+    pair.client.write(data)
+    sealed = pair.client.data_to_send()
+    middle = time.thread_time()
+    pair.server.receive_data(sealed)
+    received = 0
+    while received < len(data):
+        received += len(pair.server.read())
+    return middle - start, time.thread_time() - middle
 
 
-def show_memory(connections: int) -> None:
-    print(f"memory per idle end, {connections} pairs held open")
-    held: list[tuple[Connection, Connection]] = []  # all are kept, so that no memory is used twice
+# --- the rest --------------------------------------------------------------------------------
+
+_notes: list[Measured] = []
+
+
+def note(what: str, row: str, stack: str, **figures: float) -> None:
+    """Keep a result for `--json`."""
+    _notes.append({"what": what, "row": row, "stack": stack, **figures})
+
+
+def measure_memory(held: int, sockets: int) -> None:
+    print(f"\n{f'memory per idle end, {held} held open in all':<49}{'KiB':>10}")
+    suites = list(SUITES.values())
+    for suite in suites:
+        kibibytes = memory_per_end(Ours(suite), held // (2 * len(suites)))
+        print(f"{suite.name:<49}{kibibytes:>10.1f}")
+        note("memory per idle end", suite.name, "meterseal", kibibytes=kibibytes)
+    if sockets:
+        suite = suites[0]
+        client, server = memory_per_socket(Ours(suite), sockets)
+        for side, kibibytes in (("clients", client), ("servers", server)):
+            title = f"{suite.name}, {sockets} sockets, {side}"
+            print(f"{title:<49}{kibibytes:>10.1f}")
+            note("memory per socket", title, "meterseal", kibibytes=kibibytes)
+
+
+def measure_loopback(mebibytes: int) -> None:
+    print(f"\n{f'{mebibytes} MiB over loopback':<49}{'send MB/s':>10}{'recv MB/s':>10}")
     for suite in SUITES.values():
-        ours = Ours(suite)
-        ours.connect()
-        gc.collect()
-        before = resident()
-        held += [ours.connect()[:2] for _ in range(connections)]
-        gc.collect()
-        print(f"{suite.name:<34}{(resident() - before) / (2 * connections) / 1024:>20.1f} KiB")
+        send, receive = bulk_over_loopback(Ours(suite), mebibytes * MIB)
+        print(f"{suite.name:<38}{'meterseal':<11}{send:>10.0f}{receive:>10.0f}")
+        note("loopback", suite.name, "meterseal", send_mb_s=send, receive_mb_s=receive)
+
+
+def machine() -> Measured:
+    """Where and with what this runs."""
+    names = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    packages = ("meterseal", "cryptography", "pyopenssl", "tongsuopy")
+    return {
+        "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
+        "backend": _core.backend(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--connections", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--held", type=int, default=20_000, help="idle ends held over memory")
+    parser.add_argument("--sockets", type=int, default=0, help="idle sockets on each side")
+    parser.add_argument("--loopback", type=int, default=0, metavar="MIB")
+    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--json", type=Path, help="write everything measured there too")
     arguments = parser.parse_args()
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    if arguments.held:
+        measure_memory(arguments.held, arguments.sockets)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for side, pair in (("client", world().client_pair), ("server", world().server_pair)):
-            (folder / side).mkdir()
-            write_pair(folder / side, pair)
-        (folder / "ca.pem").write_text(world().root.to_pem())
-        show_memory(arguments.connections)
-        show_handshakes(arguments.rounds, folder)
-    show_bulk(max(5, arguments.rounds // 5))
+        rows = all_rows(Path(name))
+        rows = {title: stacks for title, stacks in rows.items() if arguments.only in title}
+        for resumed in (False, True):
+            measure_handshakes(rows, arguments.rounds, resumed=resumed)
+        for size in (16 << 10, MIB):
+            measure_bulk(rows, max(5, arguments.rounds // 4), size)
+    if arguments.loopback:
+        measure_loopback(arguments.loopback)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(), "results": _notes}, indent=1))
 
 
 if __name__ == "__main__":
