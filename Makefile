@@ -62,7 +62,8 @@ demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.c
 
 bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/side_by_side.py
-	$(BIN)/python benchmarks/connections.py
+	$(BIN)/python benchmarks/connections.py --sockets 10000 --loopback 256 --json build/bench.json
+	$(BIN)/python benchmarks/python_share.py
 	$(BIN)/python benchmarks/station.py
 	$(BIN)/python benchmarks/metering.py
 

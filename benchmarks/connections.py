@@ -203,6 +203,7 @@ def main() -> None:
     if arguments.loopback:
         measure_loopback(arguments.loopback)
     if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps({"machine": machine(), "results": _notes}, indent=1))
 
 

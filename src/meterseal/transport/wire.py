@@ -74,31 +74,31 @@ class Cursor:
 
     def uint8(self) -> int:
         """One byte as an integer."""
-        return self.fixed(1)[0]
+        return self._integer(1)
 
     def uint16(self) -> int:
         """Two bytes as an integer."""
-        return int.from_bytes(self.fixed(2), "big")
+        return self._integer(2)
 
     def uint24(self) -> int:
         """Three bytes as an integer."""
-        return int.from_bytes(self.fixed(3), "big")
+        return self._integer(3)
 
     def uint32(self) -> int:
         """Four bytes as an integer."""
-        return int.from_bytes(self.fixed(4), "big")
+        return self._integer(4)
 
     def vector8(self, least: int = 0, most: int = 0xFF) -> bytes:
         """Opaque bytes behind a one-byte length within `least..most`."""
-        return self._vector(self.uint8(), least, most)
+        return self._vector(1, least, most)
 
     def vector16(self, least: int = 0, most: int = 0xFFFF) -> bytes:
         """Opaque bytes behind a two-byte length within `least..most`."""
-        return self._vector(self.uint16(), least, most)
+        return self._vector(2, least, most)
 
     def vector24(self, least: int = 0, most: int = 0xFFFFFF) -> bytes:
         """Opaque bytes behind a three-byte length within `least..most`."""
-        return self._vector(self.uint24(), least, most)
+        return self._vector(3, least, most)
 
     def uint16s(self, least: int = 1) -> Uint16s:
         """Read a vector of two-byte integers behind a two-byte length in bytes; `least` entries."""
@@ -117,10 +117,22 @@ class Cursor:
         if self._position != self._end:
             raise DecodeError(f"{self._end - self._position} bytes after the last field")
 
-    def _vector(self, size: int, least: int, most: int) -> bytes:
+    def _integer(self, size: int) -> int:
+        start, stop = self._position, self._position + size
+        if stop > self._end:
+            raise DecodeError(f"field of {size} bytes, {self._end - start} left")
+        self._position = stop
+        return int.from_bytes(self._data[start:stop], "big")
+
+    def _vector(self, length_size: int, least: int, most: int) -> bytes:
+        size = self._integer(length_size)
         if not least <= size <= most:
             raise DecodeError(f"vector of {size} bytes, expected {least} to {most}")
-        return self.fixed(size)
+        start, stop = self._position, self._position + size
+        if stop > self._end:
+            raise DecodeError(f"field of {size} bytes, {self._end - start} left")
+        self._position = stop
+        return self._data[start:stop]
 
 
 def vector8(body: bytes) -> bytes:

@@ -17,7 +17,7 @@ ValueT = TypeVar("ValueT")
 
 
 class Remembered(Generic[KeyT, ValueT]):
-    """A bounded memory: what was asked for longest ago goes first."""
+    """A bounded memory: what was kept first goes first, and is then found out again."""
 
     __slots__ = ("_capacity", "_values")
 
@@ -27,10 +27,7 @@ class Remembered(Generic[KeyT, ValueT]):
 
     def find(self, key: KeyT) -> ValueT | None:
         """Return what is kept under `key`."""
-        value = self._values.pop(key, None)
-        if value is not None:
-            self._values[key] = value
-        return value
+        return self._values.get(key)
 
     def keep(self, key: KeyT, value: ValueT) -> None:
         """Keep `value` under `key`, and no more than the capacity allows."""
