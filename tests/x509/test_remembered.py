@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from meterseal.x509 import (
     Limits,
     Purpose,
     RevocationPolicy,
+    Strictness,
     TrustStore,
     verify,
     verify_chain,
@@ -74,27 +77,28 @@ def test_the_same_question_is_answered_once(store: TrustStore, searches: list[da
     assert len(searches) == 1
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"purpose": Purpose.ANY},
-        {"server_name": "192.0.2.7"},
-        {"server_name": None},
-        {"role": KeyRole.SIGNING, "common_name_fallback": True},
-        {"revocation": RevocationPolicy.NONE},
-        {"crls": (crl(ROOT),)},
-        {"limits": Limits(path_length=3)},
-        {"scheme": Sm2Scheme()},
-        {"presented": (*PRESENTED, pki.root("another").certificate)},
-        {"at": NOW - SECOND},
-    ],
-    ids=named,
-)
+OTHER_QUESTIONS: list[dict[str, Any]] = [
+    {"purpose": Purpose.ANY},
+    {"server_name": "192.0.2.7"},
+    {"server_name": None},
+    {"role": KeyRole.SIGNING, "common_name_fallback": True},
+    {"revocation": RevocationPolicy.NONE},
+    {"crls": (crl(ROOT),)},
+    {"limits": Limits(path_length=3)},
+    {"scheme": Sm2Scheme()},
+    {"presented": (*PRESENTED, pki.root("another").certificate)},
+    {"at": NOW - SECOND},
+    {"strictness": Strictness.STRICT},
+]
+
+
+@pytest.mark.parametrize("changes", OTHER_QUESTIONS, ids=named)
 def test_another_question_is_asked_anew(
     store: TrustStore, searches: list[datetime], changes: dict[str, Any]
 ) -> None:
     verified(store)
-    verified(store, **changes)
+    with contextlib.suppress(CertificateRejected):  # whatever the answer is
+        verified(store, **changes)
     assert len(searches) == 2
 
 
@@ -120,6 +124,12 @@ def test_what_has_changed_is_refused_though_the_chain_was_good(
             verified(store, **changes)
         assert refused.value.reason is reason
     verified(store)
+
+
+def test_there_is_nothing_to_ask_that_is_not_remembered_with_the_answer() -> None:
+    """Whoever gives `verify_chain` another argument has to come by here."""
+    asked = {name for question in OTHER_QUESTIONS for name in question}
+    assert asked | {"trust"} == set(inspect.signature(verify_chain).parameters)
 
 
 def test_another_store_knows_nothing_of_it(store: TrustStore) -> None:
