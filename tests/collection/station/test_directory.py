@@ -76,6 +76,24 @@ def test_a_chain_is_verified_once_until_time_or_a_reload_may_change_the_answer(
     assert len(calls) == 4
 
 
+def test_learning_one_more_signer_leaves_the_others_verified() -> None:
+    w = world()
+    known = directory(w.collector)
+    before = known.find(w.collector.certificate.fingerprint(), NOW)
+    assert known.learn([w.meter.certificate.encoding], NOW)
+    assert known.find(w.collector.certificate.fingerprint(), NOW) is before
+
+
+def test_a_ca_that_comes_later_is_heeded_at_once() -> None:
+    w = world()
+    known = Directory(w.trust)
+    known.add([w.collector.certificate])
+    name = w.collector.certificate.fingerprint()
+    assert isinstance(known.find(name, NOW), Distrusted)
+    known.add([w.ca.certificate])
+    assert isinstance(known.find(name, NOW), VerifiedChain)
+
+
 def test_a_rejection_is_not_computed_for_each_forgery(monkeypatch: pytest.MonkeyPatch) -> None:
     w = world()
     known = directory(crls=(w.crl(w.collector),))

@@ -99,8 +99,8 @@ class FaultyStore:
     def save_certificates(self, *arguments: object) -> None:
         self._store.save_certificates(*arguments)  # type: ignore[arg-type]
 
-    def save_status(self, *arguments: object) -> None:
-        self._store.save_status(*arguments)  # type: ignore[arg-type]
+    def save_statuses(self, *arguments: object) -> None:
+        self._store.save_statuses(*arguments)  # type: ignore[arg-type]
 
 
 def ingest(

@@ -143,6 +143,14 @@ def test_a_refusal_is_kept_once_counted_each_time_and_answered(store: Store) -> 
     assert store.database.read("SELECT sum(count) FROM refusals")[0][0] == 3
 
 
+def test_a_detail_that_no_text_column_takes_is_made_one_that_it_does(store: Store) -> None:
+    (check,) = checks(reading(1))
+    detail = "CN=\0\udcff\n" + "x" * 9000
+    store.commit([], [Refusal(check.arrival, Verdict.CERTIFICATE, detail, check.sealed)], NOW)
+    ((kept,),) = store.database.read("SELECT detail FROM refused")
+    assert kept == "CN=???" + "x" * 494
+
+
 def test_a_flood_of_refusals_is_counted_to_its_end_and_kept_up_to_a_limit(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,7 @@ def test_links_join_the_session_with_what_came_over_it(store: Store, views: View
     assert (collector.messages, collector.refused) == (2, {Verdict.TIME: 1})
     assert collector.session == session
     assert (station.name, station.last_seen) == ("station-1", None)
-    store.save_status("collector-1", '{"online": true}', NOW)
+    store.save_statuses({"collector-1": '{"online": true}'}, NOW)
     (status,) = views.collectors()
     assert (status.stored, status.refused, status.status) == (1, 1, '{"online": true}')
 

@@ -90,7 +90,11 @@ class Directory:
                 constraints = certificate.basic_constraints
                 ca = constraints is not None and constraints.ca
                 (self._helpers if ca else self._known)[certificate.fingerprint()] = certificate
-            self._answers = {}
+            self._answers = {  # a CA more can help a chain, and harms none
+                name: answer
+                for name, answer in self._answers.items()
+                if not isinstance(answer.result, Distrusted)
+            }
 
     def learn(self, encodings: Iterable[bytes], now: int) -> list[Certificate]:
         """Learn announced certificates, in DER; returns those that are new and genuine.

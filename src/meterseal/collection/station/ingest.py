@@ -133,6 +133,7 @@ class Ingest:
         arrivals: list[Arrival] = []
         refused: list[Refusal] = []
         bundles = []
+        statuses: dict[str, str] = {}
         for message in messages:
             try:
                 sender = topics.collector_of(message.topic)
@@ -145,7 +146,9 @@ class Ingest:
             elif kind == "certificates":
                 self._learn(sender, message.payload, now)
             elif kind == "status":
-                self._note_status(sender, message.payload, now)
+                statuses |= _status_of(sender, message.payload)
+        if statuses:
+            self._store.save_statuses(statuses, now)
         for sender, payload in bundles:  # after all announcements of the batch
             some, bad = take_apart(sender, payload, now)
             arrivals += some
@@ -163,14 +166,6 @@ class Ingest:
             self._metrics.certificates.set(len(self._checker.directory))
             _log.info("learnt %d certificates from %s", len(learnt), sender)
 
-    def _note_status(self, sender: str, payload: bytes, now: int) -> None:
-        try:
-            status = payload.decode()
-        except UnicodeDecodeError:
-            return
-        if len(payload) <= _MAX_STATUS and "\0" not in status:
-            self._store.save_status(sender, status, now)
-
     def _count(self, committed: Committed) -> None:
         statements = self._metrics.statements
         statements.labels(Verdict.STORED.name).inc(committed.stored)
@@ -178,3 +173,12 @@ class Ingest:
         for verdict, count in committed.refused.items():
             statements.labels(verdict.name).inc(count)
             _log.warning("refused %d statements: %s", count, verdict.name.lower())
+
+
+def _status_of(sender: str, payload: bytes) -> dict[str, str]:
+    """Return the sender's state by its name; nothing if it is no text, or too long."""
+    try:
+        status = payload.decode()
+    except UnicodeDecodeError:
+        return {}
+    return {sender: status} if len(payload) <= _MAX_STATUS and "\0" not in status else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import nats
@@ -96,7 +97,7 @@ class JetStreamInbox:
         if most > 1:
             messages += await self._fetch(most - 1, patience)
         return [
-            Message(message.subject.replace(".", "/"), message.data, message.ack)
+            Message(message.subject.replace(".", "/"), message.data, partial(_acknowledge, message))
             for message in messages
         ]
 
@@ -124,6 +125,13 @@ class JetStreamInbox:
 
 def _subject(topic: str) -> str:
     return topic.replace("/", ".").replace("+", "*")
+
+
+async def _acknowledge(message: Msg) -> None:
+    try:
+        await message.ack()
+    except NatsError as error:  # then it comes again, and is known
+        _log.warning("NATS: an acknowledgement was not sent: %s", error)
 
 
 async def _report(error: Exception) -> None:

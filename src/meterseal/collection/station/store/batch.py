@@ -38,6 +38,7 @@ REFUSED_A_DAY: Final = 10_000
 _DAY: Final = 86_400_000
 _KINDS: Final[dict[type, int]] = {Reading: 1, EventRecord: 2, Snapshot: 3}
 _NOBODY: Final = address(0)
+_MAX_DETAIL: Final = 500
 _DETAILS: Final = {
     Ruling.CONFLICT: (Verdict.CONFLICT, "this sequence is stored with other bytes"),
     Ruling.REPLAYED: (Verdict.REPLAYED, "this sequence lies below what is remembered"),
@@ -376,5 +377,10 @@ def _refused_row(refusal: Refusal) -> tuple[object, ...]:
     kept = arrival.encoding if refusal.verdict is Verdict.CONFLICT else None
     at = arrival.received_at
     size = len(arrival.encoding)
-    reason = (int(refusal.verdict), refusal.detail)
+    reason = (int(refusal.verdict), _printable(refusal.detail))
     return (arrival.collector, arrival.digest, *reason, *header, size, at, at, kept)
+
+
+def _printable(detail: str) -> str:
+    """Return a text that every database takes, whatever a name in a certificate holds."""
+    return "".join(each if each.isprintable() else "?" for each in detail[:_MAX_DETAIL])

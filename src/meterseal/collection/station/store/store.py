@@ -13,7 +13,7 @@ from meterseal.errors import UsageError
 from meterseal.x509 import Certificate, CertificateRevocationList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from meterseal.collection.station.store.database import Database, Row
     from meterseal.collection.station.store.records import Check, Committed, Refusal
@@ -77,14 +77,15 @@ class Store:
         with self.database.transaction() as session:
             session.run_many("INSERT INTO crls VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
 
-    def save_status(self, collector: str, status: str, now: int) -> None:
-        """Keep what a collector says of itself (JSON)."""
+    def save_statuses(self, statuses: Mapping[str, str], now: int) -> None:
+        """Keep what collectors say of themselves (JSON), by name."""
         sql = (
             "INSERT INTO collectors VALUES (?, ?, 0, 0, 0, ?, ?) ON CONFLICT (name)"
             " DO UPDATE SET status = excluded.status, status_at = excluded.status_at"
         )
         with self.database.transaction() as session:
-            session.run(sql, (collector, now, status, now))
+            rows = [(name, now, status, now) for name, status in sorted(statuses.items())]
+            session.run_many(sql, rows)
 
     def save_link(self, link: LinkRecord) -> None:
         """Keep the newest session of a client, as the gateway reports it."""
