@@ -57,9 +57,10 @@ async def _collector(settings: CollectorSettings) -> None:
 
 
 async def _station(settings: StationSettings) -> None:
+    from meterseal.collection.display.service import serve
     from meterseal.collection.station.service import run_station
 
-    await run_station(settings)
+    await run_station(settings, serve)
 
 
 ROLES: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {

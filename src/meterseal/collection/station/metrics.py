@@ -10,9 +10,10 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
 
 
 class Metrics:
-    """Counters of one station."""
+    """Counters of one station, and the registry in which they are."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
         self.messages = Counter(
             "meterseal_station_messages", "Messages taken from the broker", registry=registry
         )

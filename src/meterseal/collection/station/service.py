@@ -19,6 +19,8 @@ from meterseal.collection.station.store.records import LinkRecord
 from meterseal.collection.supervision import keep_running
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from meterseal.collection.config import StationSettings
 
 __all__ = ["run_station", "station_config"]
@@ -45,13 +47,19 @@ def station_config(settings: StationSettings) -> StationConfig:
     )
 
 
-async def run_station(settings: StationSettings) -> None:
-    """Run a station until cancelled."""
+async def run_station(
+    settings: StationSettings,
+    beside: Callable[[Station, StationSettings], Awaitable[None]] | None = None,
+) -> None:
+    """Run a station until cancelled, and beside it whatever shows it."""
     settings.state.mkdir(parents=True, exist_ok=True)
     station = Station(station_config(settings))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_running("ingest", station.run))
+            if beside is not None and settings.listen is not None:
+                show = beside
+                tasks.create_task(keep_running("display", lambda: show(station, settings)))
             if settings.gateways:
                 tasks.create_task(keep_running("links", lambda: _watch_links(station, settings)))
     finally:

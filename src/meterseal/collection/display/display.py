@@ -1,0 +1,40 @@
+"""What the pages and the API work with: one station's views, users and sessions, and the clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meterseal.collection.display.sessions import Sessions, Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
+
+    from meterseal.collection.display.users import Users
+    from meterseal.collection.station.store import Store
+    from meterseal.collection.station.views import Views
+    from meterseal.x509 import TrustStore
+
+__all__ = ["Display"]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Display:
+    """A display of one station; `clock` tells UTC in ms, `trust` the roots of today."""
+
+    name: str
+    views: Views
+    store: Store
+    users: Users
+    trust: Callable[[], TrustStore]
+    metrics: CollectorRegistry
+    clock: Callable[[], int] = _now
+    sessions: Sessions = field(default_factory=Sessions)
+    throttle: Throttle = field(default_factory=Throttle)
