@@ -167,7 +167,7 @@ def fill(store: Store) -> None:
             LinkRecord(name, subject, "5F3A90C2417E66D1", NOW + days * DAY, protocol, suite,
                        NOW - 5000 * 1000, NOW - 2000, 3021)
         )  # fmt: skip
-    store.save_status("collector-1", STATUS, NOW - 4000)
+    store.save_statuses({"collector-1": STATUS}, NOW - 4000)
 
 
 STATUS = json.dumps(

@@ -155,7 +155,7 @@ def test_what_others_sent_is_shown_as_text(client: Client, display: Display) -> 
     from meterseal.collection.receipts import Verdict
 
     display.store.commit([], [refusal(Verdict.FORMAT, script)], NOW)
-    display.store.save_status("collector-1", f'{{"trouble": "{script}", "meters": {{}}}}', NOW)
+    display.store.save_statuses({"collector-1": f'{{"trouble": "{script}", "meters": {{}}}}'}, NOW)
     client.sign_in("vera")
     for path in ("/security", "/collectors"):
         page = client.get(path).text
@@ -171,7 +171,7 @@ def test_what_others_sent_is_shown_as_text(client: Client, display: Display) -> 
 def test_a_collector_may_say_anything_of_itself(
     client: Client, display: Display, status: str
 ) -> None:
-    display.store.save_status("collector-1", status, NOW)
+    display.store.save_statuses({"collector-1": status}, NOW)
     client.sign_in("vera")
     assert client.get("/collectors").status_code == 200
     assert client.get("/api/collectors").status_code == 200

@@ -34,7 +34,7 @@ def api(client: Client, display: Display) -> Client:
         "collector-1", "CN=collector-1", "7F", NOW + DAY, "TLCP 1.1", "S", NOW, NOW, 3
     )
     display.store.save_link(link)
-    display.store.save_status("collector-1", STATUS, NOW)
+    display.store.save_statuses({"collector-1": STATUS}, NOW)
     client.sign_in("vera")
     return client
 
