@@ -143,6 +143,18 @@ def test_a_refusal_is_kept_once_counted_each_time_and_answered(store: Store) -> 
     assert store.database.read("SELECT sum(count) FROM refusals")[0][0] == 3
 
 
+def test_a_batch_out_of_its_time_is_one_alarm_that_names_the_clock(store: Store) -> None:
+    batch = checks(*(reading(n) for n in range(1, 22)))
+    late = [Refusal(check.arrival, Verdict.VALIDITY, "expired", check.sealed) for check in batch]
+    clocks = "SELECT began_at, ended_at FROM alarms WHERE kind = 'CLOCK_SUSPECTED'"
+    store.commit([], late[:9], NOW)
+    store.commit(batch[10:], late[:10], NOW)
+    assert store.database.read(clocks) == [], "few, or the smaller half, are the sender's matter"
+    store.commit([], late, NOW + 1)
+    store.commit([], late, NOW + 2)
+    assert store.database.read(clocks) == [(NOW + 1, NOW + 2)]
+
+
 def test_a_detail_that_no_text_column_takes_is_made_one_that_it_does(store: Store) -> None:
     (check,) = checks(reading(1))
     detail = "CN=\0\udcff\n" + "x" * 9000

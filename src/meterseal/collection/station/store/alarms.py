@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from meterseal.collection.station.store.ledger import Ledger
     from meterseal.collection.station.store.records import Check, Refusal
 
-__all__ = ["CLONE", "CONFLICT", "GAP", "METER", "STATION", "AlarmWriter"]
+__all__ = ["CLOCK", "CLONE", "CONFLICT", "GAP", "METER", "STATION", "AlarmWriter"]
 
 METER: Final = "meter"
 STATION: Final = "station"
 GAP: Final = "SEQUENCE_GAP"
 CLONE: Final = "CLONE_SUSPECTED"
 CONFLICT: Final = "CONFLICTING_STATEMENTS"
+CLOCK: Final = "CLOCK_SUSPECTED"
+_MANY: Final = 10
+_CLOCKS: Final = frozenset({Verdict.TIME, Verdict.VALIDITY})
 _INSERT: Final = (
     "INSERT INTO alarms (name, origin, kind, meter, collector, phase, began_at, ended_at, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO"
@@ -59,11 +62,12 @@ class AlarmWriter:
                 )
             else:
                 detail = f"sequences {gap.origin} to {gap.last} of epoch {gap.epoch} are missing"
-                self._raise(name, GAP, gap.meter, None, detail)
+                row = (name, STATION, GAP, gap.meter, None, 0, self._now, None, detail)
+                self._session.run(_INSERT + " NOTHING", row)
         for meter, epoch, other in sorted(ledger.overlaps):
             name = f"clone/{address(meter)}/{epoch}/{other}"
             detail = f"epochs {epoch} and {other} were sampled in the same time"
-            self._raise(name, CLONE, meter, None, detail)
+            self._note(name, CLONE, meter, None, detail)
 
     def report_conflicts(self, refused: Sequence[Refusal]) -> None:
         """Raise an alarm for each statement whose sequence is stored with other bytes."""
@@ -73,11 +77,24 @@ class AlarmWriter:
             statement = refusal.sealed.statement
             key = f"{statement.epoch}/{statement.sequence}"
             detail = f"sequence {statement.sequence} of epoch {statement.epoch} was signed twice"
-            self._raise(
+            self._note(
                 f"conflict/{statement.meter}/{key}",
                 CONFLICT, int(statement.meter), refusal.arrival.collector, detail,
             )  # fmt: skip
 
-    def _raise(self, name: str, kind: str, meter: int, collector: str | None, detail: str) -> None:
-        row = (name, STATION, kind, meter, collector, 0, self._now, None, detail)
-        self._session.run(_INSERT + " NOTHING", row)
+    def report_clocks(self, refused: Sequence[Refusal], statements: int, day: int) -> None:
+        """Raise one alarm a day if most of a batch is out of its time: one clock is to blame."""
+        late = sum(refusal.verdict in _CLOCKS for refusal in refused)
+        if late >= _MANY and 2 * late > statements:
+            detail = (
+                f"{late} of {statements} statements at once are out of their time: look at the"
+                " station's clock, and at the validity of CA certificates and revocation lists"
+            )
+            self._note(f"clock/{day}", CLOCK, None, None, detail)
+
+    def _note(
+        self, name: str, kind: str, meter: int | None, collector: str | None, detail: str
+    ) -> None:
+        """Raise an alarm for what has no duration: it stands until somebody has seen it."""
+        row = (name, STATION, kind, meter, collector, 0, self._now, self._now, detail)
+        self._session.run(_INSERT + " UPDATE SET ended_at = excluded.ended_at", row)

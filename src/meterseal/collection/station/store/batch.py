@@ -53,6 +53,7 @@ class BatchWriter:
         self._database = database
         self._offset = day_offset
         self._now = now
+        self._today = (now + day_offset) // _DAY
         self._alarms = AlarmWriter(session, now)
         self._entries: dict[str, list[Entry]] = {}
 
@@ -70,6 +71,7 @@ class BatchWriter:
             self._alarms.report_events(events)
         if refused:
             self._add_refused(refused)
+            self._alarms.report_clocks(refused, len(checks) + len(refusals), self._today)
         known = len(checks) + len(refusals) - len(new) - len(refused)
         self._count(new, refused, [*checks, *refusals])
         verdicts = Counter(refusal.verdict for refusal in refused)
@@ -264,9 +266,8 @@ class BatchWriter:
         )
 
     def _refused_today(self) -> Counter[tuple[str, int]]:
-        today = (self._now + self._offset) // _DAY
         sql = "SELECT collector, verdict, count FROM refusals WHERE day = ?"
-        rows = self._session.query(sql, (today,))
+        rows = self._session.query(sql, (self._today,))
         return Counter({(name, verdict): count for name, verdict, count in rows})
 
     def _count(
@@ -290,12 +291,14 @@ class BatchWriter:
                 for name, count in sorted(seen.items())
             ],
         )
-        today = (self._now + self._offset) // _DAY
         reasons = Counter((refusal.arrival.collector, refusal.verdict) for refusal in refused)
         run_many(
             "INSERT INTO refusals VALUES (?, ?, ?, ?) ON CONFLICT (day, collector, verdict)"
             " DO UPDATE SET count = refusals.count + excluded.count",
-            [(today, name, int(verdict), n) for (name, verdict), n in sorted(reasons.items())],
+            [
+                (self._today, name, int(verdict), n)
+                for (name, verdict), n in sorted(reasons.items())
+            ],
         )
         run_many(
             "INSERT INTO activity VALUES (?, ?, ?) ON CONFLICT (start) DO UPDATE SET"
