@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meterseal.collection.collector.clock import WatchedClock
-from meterseal.collection.collector.keeper import Keeper
+from meterseal.collection.collector.keeper import Keeper, Sample, SealedByMeter
 from meterseal.collection.collector.line import Line
 from meterseal.collection.collector.outbox import Outbox
 from meterseal.collection.collector.plan import Plan
@@ -214,3 +215,29 @@ def test_what_is_not_the_meters_own_statement_is_not_taken(
     assert bench.outbox.depth().statements == 0
     assert bench.outbox.health()[0].last_error
     assert set(bench.port.asked_after) == {None}
+
+
+def test_a_disk_that_fills_within_a_batch_keeps_none_of_it_twice(bench: Bench) -> None:
+    """The last of what a batch writes fails: what came before it must not stay."""
+    honest = bench.outbox.count_polls
+    failures = [sqlite3.OperationalError("database or disk is full")] * 2
+
+    def count_polls(polls: list[tuple[MeterAddress, int, str | None]]) -> None:
+        if failures:
+            raise failures.pop()
+        honest(polls)
+
+    bench.outbox.count_polls = count_polls  # type: ignore[method-assign, assignment]
+    sealed = sealed_by(OTHER, 1)
+    statements = tuple((open_sealed(each).statement, each) for each in sealed)
+
+    async def main() -> None:
+        await bench.keeper.put(Sample(METER, 1, {Quantity.VOLTAGE_A: 1}))
+        await bench.keeper.put(SealedByMeter(OTHER, 1, statements))
+        async with bench.running([]):
+            kept = await bench.kept(2)
+        assert [(it.meter, it.sequence) for it in kept] == [(METER, 1), (OTHER, 1)]
+
+    asyncio.run(main())
+    assert not failures
+    assert bench.outbox.depth().statements == 2

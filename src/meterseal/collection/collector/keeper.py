@@ -135,21 +135,20 @@ class Keeper:
             self.fresh.set()
 
     def _write(self, batch: Sequence[Sample | SealedByMeter]) -> int:
+        """Keep all of a batch or nothing: a batch that is tried again must not count twice."""
         samples = [each for each in batch if isinstance(each, Sample)]
-        kept = 0
-        if samples:
-            kept += self._outbox.add(
-                [sample.meter for sample in samples], lambda numbers: self._seal(samples, numbers)
-            )
         sealed = [
             statement
             for each in batch
             if isinstance(each, SealedByMeter)
             for statement in each.statements
         ]
-        if sealed:
+        with self._outbox.transaction():
+            kept = self._outbox.add(
+                [sample.meter for sample in samples], lambda numbers: self._seal(samples, numbers)
+            )
             kept += self._outbox.keep(sealed)
-        self._outbox.count_polls([(each.meter, each.sampled_at, each.error) for each in batch])
+            self._outbox.count_polls([(each.meter, each.sampled_at, each.error) for each in batch])
         return kept
 
     def _seal(

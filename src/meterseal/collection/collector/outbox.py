@@ -139,7 +139,7 @@ class Outbox:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA busy_timeout=5000")
-        with self._transaction() as db:
+        with self.transaction() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 for statement in _SCHEMA.split(";"):
@@ -154,6 +154,20 @@ class Outbox:
         """Close the file; what was committed stays."""
         self._db.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: what is called within the block is committed together at its end."""
+        if self._db.in_transaction:
+            yield self._db
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.commit()
+        except BaseException:
+            self._db.rollback()
+            raise
+
     def add(
         self,
         meters: Sequence[MeterAddress],
@@ -164,7 +178,7 @@ class Outbox:
         `seal` gets the sequence numbers, in the order of `meters`, and returns each statement with
         its sealed form. If it raises, no number is used.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             numbers = [self._next(db, meter) for meter in meters]
             rows = [_row(statement, sealed) for statement, sealed in seal(numbers)]
             self._insert(db, rows)
@@ -175,7 +189,7 @@ class Outbox:
 
         `heard` names the last of each meter from then on.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = [_row(statement, sealed) for statement, sealed in statements]
             db.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", [r[:3] for r in rows])
             return self._insert(db, rows)
@@ -217,7 +231,7 @@ class Outbox:
         stored: list[int] = []
         refused: list[int] = []
         kept: list[int] = []
-        with self._transaction() as db:
+        with self.transaction() as db:
             for entry in receipt.entries:
                 number = self._find(db, entry)
                 if number is None:
@@ -237,7 +251,7 @@ class Outbox:
 
     def forget_receipts(self, before: int) -> int:
         """Drop receipts issued before this time (UTC ms); returns how many."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return db.execute("DELETE FROM receipts WHERE issued_at < ?", (before,)).rowcount
 
     def receipts(self, start: int, end: int) -> Iterator[bytes]:
@@ -252,7 +266,7 @@ class Outbox:
             (int(meter), int(error is not None), None if error else asked_at, error)
             for meter, asked_at, error in polls
         ]
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "INSERT INTO meters VALUES (?, 1, ?, ?, ?) ON CONFLICT (meter) DO UPDATE SET"
                 " polls = polls + 1, failures = failures + excluded.failures,"
@@ -283,20 +297,6 @@ class Outbox:
                 query, (limit,)
             )
         ]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.rollback()
-            raise
-        try:
-            self._db.commit()
-        except BaseException:
-            self._db.rollback()
-            raise
 
     @staticmethod
     def _next(db: sqlite3.Connection, meter: MeterAddress) -> int:
