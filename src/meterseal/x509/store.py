@@ -35,7 +35,9 @@ class TrustStore:
         for certificate in self._certificates:
             self._by_subject.setdefault(certificate.subject.canonical, []).append(certificate)
         self._fingerprints: tuple[bytes, ...] | None = None
-        self.remembered: Remembered[object, VerifiedChain] = Remembered(_REMEMBERED_CHAINS)
+        self.remembered: Remembered[object, tuple[object, VerifiedChain]] = Remembered(
+            _REMEMBERED_CHAINS
+        )
 
     @classmethod
     def load(cls, data: Buffer) -> Self:

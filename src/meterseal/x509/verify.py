@@ -141,13 +141,12 @@ def verify_chain(  # noqa: PLR0913
     the rule.
     """
     terms = (
-        purpose, server_name, role, common_name_fallback, tuple(crls), revocation, limits, scheme,
-        strictness,
+        purpose, role, common_name_fallback, tuple(crls), revocation, limits, scheme, strictness,
     )  # fmt: skip
     at = whole_seconds(at)
-    known = trust.remembered.find((tuple(presented), terms))
-    if known is not None and known.holds(at):
-        return known
+    known = trust.remembered.find(_key(presented, server_name))
+    if known is not None and known[0] == terms and known[1].holds(at):
+        return known[1]
     search = _Search(
         presented, trust, at, purpose, limits, scheme,
         common_name_fallback=common_name_fallback, crls=crls, revocation=revocation,
@@ -156,12 +155,17 @@ def verify_chain(  # noqa: PLR0913
     path = search.verify(server_name, role)
     verified = VerifiedChain(path, at, _holds_until(path, crls, at), _SEAL)
     if sum(len(certificate.encoding) for certificate in presented) <= _REMEMBERED_LENGTH:
-        trust.remembered.keep((tuple(presented), terms), verified)
-        trust.remembered.keep((path, terms), verified)  # as a session presents it
+        trust.remembered.keep(_key(presented, server_name), (terms, verified))
+        trust.remembered.keep(_key(path, server_name), (terms, verified))  # as sessions present it
     return verified
 
 
 _REMEMBERED_LENGTH: Final = 8192  # of the certificates of one chain
+
+
+def _key(presented: Sequence[Certificate], server_name: str | None) -> object:
+    """What answers are found by; everything else that was asked is compared."""
+    return server_name, tuple(certificate.encoding for certificate in presented)
 
 
 def _holds_until(
