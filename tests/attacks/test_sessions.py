@@ -103,6 +103,38 @@ def test_a_session_is_not_resumed_with_another_suite() -> None:
         assert isinstance(offered.errors["client"], IllegalParameter)  # that was not offered
 
 
+def test_a_server_does_not_resume_what_was_made_with_another_suite() -> None:
+    """Even if the client would take that suite: somebody cut the session's own out of the hello."""
+
+    def only(body: bytes) -> bytes:
+        return replace(ClientHello.decode(Cursor(body)), cipher_suites=(ECC_CBC.code,)).encode()
+
+    server, client = tlcp_server(), tlcp_client(suites=(ECC, ECC_CBC))
+    session = session_of(link(client, server))
+    assert session.suite == ECC.code
+    both = link(client, server, session=session, change=in_message("client", 1, only))
+    answer = ServerHello.decode(Cursor(both.seen["server"][0], 9))
+    assert answer.cipher_suite == ECC_CBC.code
+    assert answer.session_id != session.session_id
+    assert not both.server.is_established
+
+
+def test_a_server_that_resumes_with_another_kind_of_master_secret_is_refused() -> None:
+    """RFC 7627, 5.3: the extension must come again, or stay away again."""
+
+    def without(body: bytes) -> bytes:
+        hello = ServerHello.decode(Cursor(body))
+        kept = {number: value for number, value in hello.extensions.items() if number != 23}
+        return replace(hello, extensions=kept).encode()
+
+    server = server_config()
+    session = session_of(link(server=server))
+    both = link(server=server, session=session, change=in_message("server", 2, without))
+    error = both.errors["client"]
+    assert isinstance(error, PeerError)
+    assert "another kind of master secret" in str(error)
+
+
 def test_a_server_that_resumes_with_another_suite_is_refused() -> None:
     def other(body: bytes) -> bytes:
         return replace(ServerHello.decode(Cursor(body)), cipher_suite=ECC_CBC.code).encode()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +17,16 @@ from meterseal.asn1 import der
 from meterseal.crypto import sm2
 from meterseal.errors import AlertDescription, PeerError
 from meterseal.transport import CipherSuite, ClientAuthentication, Connection
+from meterseal.transport.classic import client as classic_client
+from meterseal.transport.classic.exchange import KeyExchangeProven
+from meterseal.transport.messages import EccClientKeyExchange, EccServerKeyExchange
 from meterseal.transport.wire import vector16, vector24
 from support.identities import world
 from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
-from support.wire import SERVER_NAME, records
+from support.wire import SERVER_NAME, link, records
+
+if TYPE_CHECKING:
+    from meterseal.transport.identity import Peer
 
 A = AlertDescription
 HONEST = b"\x01\x01" + bytes(46)
@@ -67,6 +74,49 @@ def at_finished(suite: CipherSuite = ECC) -> Refusal:
     assert (wrong.record, wrong.alert) == (2, A.BAD_RECORD_MAC)
     assert wrong.output == b"\x15\x01\x01\0\2\2\x14"
     return wrong
+
+
+class Using:
+    """A client's half that goes on with this premaster secret, whatever a server makes of it."""
+
+    server_message = EccServerKeyExchange
+
+    def __init__(self, pre_master: bytes) -> None:
+        self._pre_master = pre_master
+
+    def check(self, _message: object, peer: Peer, _randoms: object) -> KeyExchangeProven:
+        return KeyExchangeProven(peer)
+
+    def conclude(self, proven: KeyExchangeProven) -> tuple[EccClientKeyExchange, bytes]:
+        assert proven.peer.encryption is not None
+        key = proven.peer.encryption.leaf.public_key()
+        return EccClientKeyExchange(key.encrypt(self._pre_master)), self._pre_master
+
+
+@pytest.mark.parametrize(
+    ("pre_master", "is_taken"),
+    [
+        (HONEST, True),
+        (b"\x03\x03" + bytes(46), False),
+        (b"\x01\x00" + bytes(46), False),
+        (HONEST[:-1], False),
+        (HONEST + b"\0", False),
+        (HONEST[:2], False),
+        (HONEST + bytes(207), False),
+    ],
+    ids=["right", "TLS", "1.0", "47 bytes", "49 bytes", "2 bytes", "255 bytes"],
+)
+def test_a_client_that_means_its_wrong_premaster_cannot_finish_either(
+    pre_master: bytes, is_taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ends would have one secret, if the server did not check what it decrypted."""
+    using = Using(pre_master)
+    monkeypatch.setattr(classic_client, "client_exchange", lambda *_: using)
+    server = tlcp_server(client_authentication=ClientAuthentication.NONE)
+    both = link(tlcp_client(credential=None), server)
+    assert both.server.is_established is is_taken
+    if not is_taken:
+        assert str(both.errors["server"]) == at_finished().text
 
 
 def test_a_premaster_of_any_length_fails_alike_at_finished() -> None:
