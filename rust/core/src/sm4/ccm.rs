@@ -2,7 +2,7 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::ctr::{Keystream, WholeBlock};
+use super::ctr::{Keystream, LengthField};
 use super::{BLOCK_SIZE, Block, KEY_SIZE, Key};
 use crate::ct;
 use crate::error::Error;
@@ -36,12 +36,12 @@ impl Ccm {
     ///
     /// # Errors
     /// [`Error::InvalidInput`] for a nonce that is not 7 to 13 bytes long, or more data than the
-    /// length field beside such a nonce can tell.
+    /// length field beside such a nonce can tell, and never 64 GiB.
     pub fn encrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8]) -> Result<Block, Error> {
         check_lengths(nonce, data.len())?;
         let mac = self.mac(nonce, aad, data);
         let (mask, mut keystream) = self.start(nonce, data.len());
-        keystream.apply::<WholeBlock>(&self.key, data);
+        keystream.apply::<LengthField>(&self.key, data);
         Ok(add(&mac, &mask))
     }
 
@@ -58,7 +58,7 @@ impl Ccm {
     ) -> Result<(), Error> {
         check_lengths(nonce, data.len())?;
         let (mask, mut keystream) = self.start(nonce, data.len());
-        keystream.apply::<WholeBlock>(&self.key, data);
+        keystream.apply::<LengthField>(&self.key, data);
         let expected = add(&self.mac(nonce, aad, data), &mask);
         if !ct::equal(&expected[..self.tag_length], tag) {
             data.zeroize();
@@ -73,7 +73,7 @@ impl Ccm {
         counter[0] = length_size(nonce) as u8 - 1;
         counter[1..=nonce.len()].copy_from_slice(nonce);
         let mut keystream = Keystream::new(&counter);
-        let mask = Zeroizing::new(keystream.take_block::<WholeBlock>(&self.key, expected));
+        let mask = Zeroizing::new(keystream.take_block::<LengthField>(&self.key, expected));
         (mask, keystream)
     }
 
@@ -102,12 +102,15 @@ fn length_size(nonce: &[u8]) -> usize {
     BLOCK_SIZE - 1 - nonce.len()
 }
 
+/// 2^32 blocks, so that no counter that starts at zero wraps its last 32 bits.
+const MAX_BITS: u32 = 36;
+
 fn check_lengths(nonce: &[u8], data: usize) -> Result<(), Error> {
     if !(7..=13).contains(&nonce.len()) {
         return Err(Error::InvalidInput("a CCM nonce is 7 to 13 bytes long"));
     }
-    let bits = 8 * length_size(nonce) as u32;
-    if bits < u64::BITS && data as u64 >> bits != 0 {
+    let bits = (8 * length_size(nonce) as u32).min(MAX_BITS);
+    if data as u64 >> bits != 0 {
         return Err(Error::InvalidInput("too much data for a CCM nonce of this length"));
     }
     Ok(())

@@ -10,6 +10,12 @@ const BUFFERED: usize = 32;
 /// How a counter block becomes the next one.
 pub(super) trait Increment {
     fn advance(counter: u128, steps: u64) -> u128;
+
+    /// Blocks until the last 32 bits wrap.
+    #[inline(always)]
+    fn until_wrap(counter: u128) -> u64 {
+        (1 << 32) - u64::from(counter as u32)
+    }
 }
 
 /// The whole block counts.
@@ -17,6 +23,22 @@ pub(super) struct WholeBlock;
 
 /// The last 32 bits count, as in GCM.
 pub(super) struct Last32Bits;
+
+/// As the whole block, from zero in the length field of a CCM message, which has fewer blocks than
+/// could wrap: the bytes before the field, which may be secret, decide nothing.
+pub(super) struct LengthField;
+
+impl Increment for LengthField {
+    #[inline(always)]
+    fn advance(counter: u128, steps: u64) -> u128 {
+        WholeBlock::advance(counter, steps)
+    }
+
+    #[inline(always)]
+    fn until_wrap(_: u128) -> u64 {
+        1 << 32
+    }
+}
 
 impl Increment for WholeBlock {
     #[inline(always)]
@@ -73,8 +95,7 @@ impl Keystream {
 
     fn apply_blocks<I: Increment>(&mut self, key: &Key, mut data: &mut [Block]) {
         while !data.is_empty() {
-            let until_wrap = (1 << 32) - u64::from(self.counter as u32);
-            let count = (data.len() as u64).min(until_wrap);
+            let count = (data.len() as u64).min(I::until_wrap(self.counter));
             let (now, later) = data.split_at_mut(count as usize);
             arch::apply_counters(key, self.counter, now);
             self.counter = I::advance(self.counter, count);
