@@ -23,7 +23,7 @@ from meterseal.transport import (
 )
 from meterseal.transport.identity import _decode_again
 from meterseal.transport.wire import vector8, vector16, vector24
-from meterseal.x509 import Extension, Name
+from meterseal.x509 import Extension, Name, Purpose, TrustStore, verify_chain
 from support import pki
 from support.identities import world
 from support.tls13 import link13, message, server13
@@ -262,3 +262,16 @@ def test_extensions_beside_certificates_are_few() -> None:
         }
     )
     assert "more than 8 extensions" in str(both.errors["client"])
+
+
+def test_chains_beside_a_genuine_certificate_fill_the_memory_to_its_limit() -> None:
+    """A certificate is public: anybody may show one that is good, and others that are not."""
+    root = pki.root()
+    trust, good = TrustStore([root.certificate]), pki.server(root).certificate
+    junk = [pki.root("junk", serial=number).certificate for number in range(1, 60)]
+    shown = [[good, first, second] for first in junk for second in junk]
+    sizes = []
+    for presented in shown[:3000]:
+        verify_chain(presented, trust, at=pki.NOW, purpose=Purpose.SERVER)
+        sizes.append(len(trust.remembered))
+    assert max(sizes) == sizes[-1] == 1024
