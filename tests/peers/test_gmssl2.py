@@ -18,7 +18,13 @@ import pytest
 
 from meterseal.errors import AlertReceived, CertificateRejected
 from meterseal.net import connect, listen
-from meterseal.transport import ClientAuthentication, ClientConfig, ServerConfig, TicketKeys
+from meterseal.transport import (
+    SUITES,
+    ClientAuthentication,
+    ClientConfig,
+    ServerConfig,
+    TicketKeys,
+)
 from meterseal.x509 import dump_private_key
 from support.identities import world
 from support.wire import SERVER_NAME, client_config, provider, server_config
@@ -28,10 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meterseal.net import SecureListener
-    from meterseal.transport import Credential
+    from meterseal.transport import CipherSuite, Credential
 
 GMSSL = os.environ.get("METERSEAL_GMSSL2") or shutil.which("gmssl2") or ""
-SUITE = "ECDHE-SM2-WITH-SMS4-GCM-SM3"
+GCM, CBC = SUITES[0xE107], SUITES[0xE102]
 MUTUAL = ["-Verify", "1", "-verify_return_error"]
 
 pytestmark = [
@@ -54,10 +60,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def gmssl_server(folder: Path, *options: str) -> Iterator[int]:
+def gmssl_server(folder: Path, *options: str, suite: CipherSuite = GCM) -> Iterator[int]:
     with listen("127.0.0.1", 0, server_config()) as probe:
         port = probe.address[1]
-    command = [GMSSL, "s_server", "-accept", f"127.0.0.1:{port}", "-cipher", SUITE, "-tls1_2"]
+    command = [GMSSL, "s_server", "-accept", f"127.0.0.1:{port}", "-cipher", suite.name, "-tls1_2"]
     command += ["-cert", "server.pem", "-key", "server.key", "-CAfile", "ca.pem", "-rev", *options]
     with subprocess.Popen(
         command,
@@ -73,11 +79,14 @@ def gmssl_server(folder: Path, *options: str) -> Iterator[int]:
             server.kill()
 
 
+@pytest.mark.parametrize("suite", [GCM, CBC], ids=lambda suite: suite.name)
 @pytest.mark.parametrize("mutual", [[], MUTUAL], ids=["plain", "mutual"])
 @pytest.mark.parametrize("tickets", [[], ["-no_ticket"]], ids=["tickets", "ids"])
-def test_our_client_agrees_and_resumes(folder: Path, mutual: list[str], tickets: list[str]) -> None:
-    config = ClientConfig(trust=world().trust, credential=world().client)
-    with gmssl_server(folder, *mutual, *tickets) as port:
+def test_our_client_agrees_and_resumes(
+    folder: Path, mutual: list[str], tickets: list[str], suite: CipherSuite
+) -> None:
+    config = ClientConfig(trust=world().trust, credential=world().client, suites=(suite,))
+    with gmssl_server(folder, *mutual, *tickets, suite=suite) as port:
         session = None
         for attempt in range(3):
             with connect(
@@ -88,7 +97,10 @@ def test_our_client_agrees_and_resumes(folder: Path, mutual: list[str], tickets:
                 assert secure.session.resumed == bool(attempt)
                 session = secure.session.session
         classic = client_config(
-            credential=world().client, offer_extended_master_secret=False, offer_tickets=False
+            credential=world().client,
+            suites=(suite,),
+            offer_extended_master_secret=False,
+            offer_tickets=False,
         )
         with connect("127.0.0.1", port, classic, server_name=SERVER_NAME) as secure:
             secure.sendall(b"reading\n")
@@ -103,11 +115,13 @@ def test_our_client_refuses_and_is_refused(folder: Path) -> None:
             connect("127.0.0.1", port, client_config(), server_name=SERVER_NAME)
 
 
-def gmssl_client(folder: Path, listener: SecureListener, *options: str) -> bool:
+def gmssl_client(
+    folder: Path, listener: SecureListener, *options: str, suite: CipherSuite = GCM
+) -> bool:
     """Whether GmSSL's client got our answer; its exit code alone is no proof."""
     command = [GMSSL, "s_client", "-connect", f"127.0.0.1:{listener.address[1]}"]
     command += ["-servername", SERVER_NAME, "-verify_hostname", SERVER_NAME, "-CAfile", "ca.pem"]
-    command += ["-verify", "3", "-verify_return_error", "-cipher", SUITE, "-tls1_2", *options]
+    command += ["-verify", "3", "-verify_return_error", "-cipher", suite.name, "-tls1_2", *options]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -137,9 +151,13 @@ def our_server(**changes: object) -> ServerConfig:
     return server_config(trust=world().trust, **changes)
 
 
+@pytest.mark.parametrize("suite", [GCM, CBC], ids=lambda suite: suite.name)
 @pytest.mark.parametrize("with_tickets", [True, False])
-def test_our_server_agrees_and_resumes(folder: Path, with_tickets: bool) -> None:
+def test_our_server_agrees_and_resumes(
+    folder: Path, with_tickets: bool, suite: CipherSuite
+) -> None:
     config = our_server(
+        suites=(suite,),
         client_authentication=ClientAuthentication.REQUIRED,
         ticket_keys=TicketKeys(provider()) if with_tickets else None,
     )
@@ -147,7 +165,7 @@ def test_our_server_agrees_and_resumes(folder: Path, with_tickets: bool) -> None
     with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
         for options, resumed in ((["-sess_out", "s"], False), (["-sess_in", "s"], True)):
             served = pool.submit(serve, listener)
-            assert gmssl_client(folder, listener, *certificate, *options)
+            assert gmssl_client(folder, listener, *certificate, *options, suite=suite)
             assert served.result(60) == (resumed, True)
 
 

@@ -14,7 +14,7 @@ use crate::drbg::hash_drbg::HashDrbg;
 use crate::drbg::{Clock, EntropySource, Generator, Purpose, Randomness};
 use crate::error::Error;
 use crate::hmac::HmacSm3;
-use crate::kdf;
+use crate::kdf::{self, PrfHash};
 use crate::record::cbc::CbcOpener;
 use crate::record::classic::{GcmOpener, MasterSecret};
 use crate::record::tls13::{Algorithm, Opener, Sealer};
@@ -86,7 +86,7 @@ fn watch_hashes(name: &str) {
     });
     watch(&format!("PRF, HKDF, PBKDF2 and the KDF of SM2, {name}"), 0, |secret| {
         let mut out = [0; 100];
-        kdf::tls12_prf(&secret[..48], &[b"label", &[1; 64]], &mut out);
+        kdf::tls12_prf(PrfHash::Sm3, &secret[..48], &[b"label", &[1; 64]], &mut out);
         let key = kdf::hkdf_extract(b"salt", &secret[..]);
         black_box(kdf::hkdf_expand(&key, b"info", &mut out).is_ok());
         black_box(kdf::pbkdf2(&secret[..], b"salt", 3, &mut out).is_ok());
@@ -97,7 +97,7 @@ fn watch_hashes(name: &str) {
 
 fn watch_records(name: &str) {
     watch(&format!("from the premaster secret to a refused GCM record, {name}"), 1, |secret| {
-        let master = MasterSecret::derive(&secret[..48], &[1; 32], &[2; 32]);
+        let master = MasterSecret::derive(PrfHash::Sm3, &secret[..48], &[1; 32], &[2; 32]);
         black_box(master.verify_data(b"client finished", &[3; 32]));
         let mut opener = GcmOpener::new(master.gcm_protection(&[1; 32], &[2; 32]).0, 0x0303, 100);
         opener.as_mut().is_ok_and(|o| o.open(&record(23, 24 + 50), &mut [0; 50]).is_ok())
@@ -188,7 +188,8 @@ fn a_planted_leak_is_seen() {
 }
 
 fn cbc_opener(master: &[u8; 48]) -> CbcOpener {
-    let (protection, _) = MasterSecret::from_bytes(master).cbc_protection(&[1; 32], &[2; 32]);
+    let (protection, _) =
+        MasterSecret::from_bytes(PrfHash::Sm3, master).cbc_protection(&[1; 32], &[2; 32]);
     CbcOpener::new(protection, 0x0303)
 }
 

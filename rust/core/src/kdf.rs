@@ -1,6 +1,7 @@
 //! Keys from secrets: the KDF of SM2, HKDF, PBKDF2 and the pseudorandom function of TLS 1.2.
 
-use zeroize::Zeroize;
+use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
 use crate::hmac::HmacSm3;
@@ -81,17 +82,58 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) -> 
     Ok(())
 }
 
+/// The hash under a PRF of TLS 1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrfHash {
+    /// SM3: TLCP, and the SM suites of TLS 1.2 but one.
+    Sm3,
+    /// SHA-256, by the `sha2` crate: the default of TLS 1.2, which ECDHE-SM2-WITH-SMS4-SM3 keeps.
+    Sha256,
+}
+
 /// PRF(secret, label, seed) (RFC 5246, 5; GB/T 38636-2020); label and seed are given in parts.
-pub fn tls12_prf(secret: &[u8], label_and_seed: &[&[u8]], out: &mut [u8]) {
-    let keyed = HmacSm3::new(secret);
-    let mut a = keyed.clone().mac_parts(label_and_seed); // A(1)
+pub fn tls12_prf(hash: PrfHash, secret: &[u8], label_and_seed: &[&[u8]], out: &mut [u8]) {
+    match hash {
+        PrfHash::Sm3 => {
+            let keyed = HmacSm3::new(secret);
+            p_hash(|parts| keyed.clone().mac_parts(parts), label_and_seed, out);
+        }
+        PrfHash::Sha256 => p_hash(|parts| hmac_sha256(secret, parts), label_and_seed, out),
+    }
+}
+
+/// P_hash(secret, label + seed), with the HMAC under the secret given.
+fn p_hash(hmac: impl Fn(&[&[u8]]) -> Digest, label_and_seed: &[&[u8]], out: &mut [u8]) {
+    let mut a = hmac(label_and_seed); // A(1)
     for block in out.chunks_mut(DIGEST_SIZE) {
-        let mut hmac = keyed.clone();
-        hmac.update(&a);
-        copy_and_wipe(block, hmac.mac_parts(label_and_seed));
-        a = keyed.clone().mac_parts(&[&a]); // A(i + 1)
+        let parts = [&[&a[..]], label_and_seed].concat();
+        copy_and_wipe(block, hmac(&parts));
+        let next = hmac(&[&a]); // A(i + 1)
+        a.zeroize();
+        a = next;
     }
     a.zeroize();
+}
+
+/// HMAC (RFC 2104) with SHA-256; a longer key than a block is hashed first.
+fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Digest {
+    const BLOCK: usize = 64;
+    let mut pad = Zeroizing::new([0u8; BLOCK]);
+    if key.len() <= BLOCK {
+        pad[..key.len()].copy_from_slice(key);
+    } else {
+        pad[..DIGEST_SIZE].copy_from_slice(&Sha256::digest(key));
+    }
+    let mut hash = Sha256::new();
+    hash.update(pad.map(|byte| byte ^ 0x36));
+    for part in parts {
+        hash.update(part);
+    }
+    let mut inner = hash.finalize_reset();
+    hash.update(pad.map(|byte| byte ^ 0x5c));
+    hash.update(inner);
+    inner.zeroize();
+    hash.finalize().into()
 }
 
 fn copy_and_wipe(block: &mut [u8], mut digest: Digest) {
@@ -111,9 +153,9 @@ mod tests {
         let (client, server) = ([0x11; 32], [0x22; 32]);
         let (master, block) = on_every_backend(|| {
             let mut master = [0; 48];
-            tls12_prf(&premaster, &[b"master secret", &client, &server], &mut master);
+            tls12_prf(PrfHash::Sm3, &premaster, &[b"master secret", &client, &server], &mut master);
             let mut block = [0; 40];
-            tls12_prf(&master, &[b"key expansion", &server, &client], &mut block);
+            tls12_prf(PrfHash::Sm3, &master, &[b"key expansion", &server, &client], &mut block);
             (master, block)
         });
         assert_eq!(
@@ -124,6 +166,24 @@ mod tests {
         assert_eq!(
             block.to_vec(),
             hex("5b8fb78ce51f2e572ccddb5ac6677203454a7060ba384f2f27e64363031e635202a4de2244ceb730")
+        );
+    }
+
+    /// The widely used vector for the PRF of TLS 1.2 with SHA-256, from the mailing list of the TLS
+    /// working group (P. Gutmann and others, 2009).
+    #[test]
+    fn the_prf_with_sha_256_gives_the_published_value() {
+        let secret = hex("9bbe436ba940f017b17652849a71db35");
+        let seed = hex("a0ba9f936cda311827a6f796ffd5198c");
+        let mut out = [0; 100];
+        tls12_prf(PrfHash::Sha256, &secret, &[b"test label", &seed], &mut out);
+        assert_eq!(
+            out.to_vec(),
+            hex(concat!(
+                "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9",
+                "c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789ba",
+                "a48082d122ee42c5a72e5a5110fff70187347b66"
+            ))
         );
     }
 

@@ -5,6 +5,7 @@
 
 use meterseal_core::cpu::{self, Backend};
 use meterseal_core::hmac::HmacSm3;
+use meterseal_core::kdf::PrfHash;
 use meterseal_core::kdf::hkdf_expand;
 use meterseal_core::mlkem;
 use meterseal_core::record::cbc::CbcOpener;
@@ -99,7 +100,7 @@ fn ciphertext(data: &[u8]) {
 const RANDOMS: ([u8; 32], [u8; 32]) = ([1; 32], [2; 32]);
 
 fn master() -> MasterSecret {
-    MasterSecret::from_bytes(&[3; 48])
+    MasterSecret::from_bytes(PrfHash::Sm3, &[3; 48])
 }
 
 /// The bytes as a record, and an authentic record of the bytes with one bit turned: refused.

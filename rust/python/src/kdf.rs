@@ -27,7 +27,7 @@ fn tls12_prf<'py>(
     length: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
     derive(py, length, |out| {
-        kdf::tls12_prf(&secret, &[&label, &seed], out);
+        kdf::tls12_prf(kdf::PrfHash::Sm3, &secret, &[&label, &seed], out);
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
 //! Secrets and records of the protocols shaped like TLS 1.2.
 
+use meterseal_core::kdf::PrfHash;
 use meterseal_core::record::classic::{DEFAULT_RECORD_LIMIT, Limits, MAX_FRAGMENT};
 use meterseal_core::record::run::Run;
 use meterseal_core::record::{cbc, classic};
@@ -14,35 +15,69 @@ use crate::kdf::derive;
 #[pyclass(module = "meterseal.crypto.record", frozen)]
 pub struct MasterSecret(classic::MasterSecret);
 
+fn prf_hash(name: &str) -> PyResult<PrfHash> {
+    match name {
+        "sm3" => Ok(PrfHash::Sm3),
+        "sha256" => Ok(PrfHash::Sha256),
+        _ => Err(usage(format!("no PRF has the hash {name:?}: expected \"sm3\" or \"sha256\""))),
+    }
+}
+
 #[pymethods]
 impl MasterSecret {
     /// Returns PRF(pre_master_secret, "master secret", client_random + server_random).
     ///
-    /// Raises UsageError unless both randoms have 32 bytes.
+    /// `hash_name` is the hash of the PRF: "sm3" or "sha256". Raises UsageError for others, and
+    /// unless both randoms have 32 bytes.
     #[staticmethod]
+    #[pyo3(
+        signature = (pre_master_secret, client_random, server_random, hash_name="sm3"),
+        text_signature = "(pre_master_secret, client_random, server_random, hash_name='sm3')"
+    )]
     fn derive(
         pre_master_secret: Buffer,
         client_random: Buffer,
         server_random: Buffer,
+        hash_name: &str,
     ) -> PyResult<Self> {
+        let hash = prf_hash(hash_name)?;
         let client_random = fixed("client_random", &client_random)?;
         let server_random = fixed("server_random", &server_random)?;
-        Ok(Self(classic::MasterSecret::derive(&pre_master_secret, client_random, server_random)))
+        Ok(Self(classic::MasterSecret::derive(
+            hash,
+            &pre_master_secret,
+            client_random,
+            server_random,
+        )))
     }
 
     /// Returns PRF(pre_master_secret, "extended master secret", session_hash) (RFC 7627, 4).
     ///
-    /// `session_hash` is the SM3 of the handshake up to and with ClientKeyExchange, 32 bytes.
+    /// `session_hash` is the hash of the handshake up to and with ClientKeyExchange, 32 bytes.
     #[staticmethod]
-    fn derive_extended(pre_master_secret: Buffer, session_hash: Buffer) -> PyResult<Self> {
-        let hash: &[u8; 32] = fixed("session_hash", &session_hash)?;
-        Ok(Self(classic::MasterSecret::derive_extended(&pre_master_secret, hash)))
+    #[pyo3(
+        signature = (pre_master_secret, session_hash, hash_name="sm3"),
+        text_signature = "(pre_master_secret, session_hash, hash_name='sm3')"
+    )]
+    fn derive_extended(
+        pre_master_secret: Buffer,
+        session_hash: Buffer,
+        hash_name: &str,
+    ) -> PyResult<Self> {
+        let hash = prf_hash(hash_name)?;
+        let session: &[u8; 32] = fixed("session_hash", &session_hash)?;
+        Ok(Self(classic::MasterSecret::derive_extended(hash, &pre_master_secret, session)))
     }
 
     /// Returns the secret of an earlier session, kept as 48 bytes.
     #[staticmethod]
-    fn from_bytes(secret: Buffer) -> PyResult<Self> {
-        Ok(Self(classic::MasterSecret::from_bytes(fixed("master secret", &secret)?)))
+    #[pyo3(
+        signature = (secret, hash_name="sm3"),
+        text_signature = "(secret, hash_name='sm3')"
+    )]
+    fn from_bytes(secret: Buffer, hash_name: &str) -> PyResult<Self> {
+        let hash = prf_hash(hash_name)?;
+        Ok(Self(classic::MasterSecret::from_bytes(hash, fixed("master secret", &secret)?)))
     }
 
     /// Returns the 48 bytes, for keeping a session: whoever has them can read it.

@@ -35,10 +35,15 @@ def served_suites(protocol: Protocol, credential: Credential) -> tuple[CipherSui
 
 def offered_suites(protocol: Protocol) -> tuple[CipherSuite, ...]:
     """What a client offers, in our order; `auto` is TLS, since the hello of TLCP stands alone."""
-    from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES
+    from meterseal.transport import (
+        TLCP_SUITES,
+        TLS12_CBC_SUITES,
+        TLS12_SUITES,
+        TLS13_SUITES,
+    )
 
     return {
-        Protocol.AUTO: TLS13_SUITES + TLS12_SUITES,
+        Protocol.AUTO: TLS13_SUITES + TLS12_SUITES + TLS12_CBC_SUITES,
         Protocol.TLS12_SM: TLS12_SUITES,
         Protocol.TLS13_SM: TLS13_SUITES,
         Protocol.TLCP: TLCP_SUITES,

@@ -7,6 +7,7 @@ the one module below `net` that may look at the clock.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -354,7 +355,9 @@ class SmProvider:
         return self._random_source(size)
 
     def new_hash(self, hash_name: str, /) -> Hash:
-        """Return a running SM3."""
+        """Return a running SM3, or SHA-256 for the one suite of TLS 1.2 that has it."""
+        if hash_name == "sha256":
+            return hashlib.sha256()
         _require("sm3", hash_name)
         return sm3.sm3()
 
@@ -382,21 +385,19 @@ class SmProvider:
     def master_secret(
         self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
     ) -> MasterSecret:
-        """Derive a classic master secret with the SM3 PRF."""
-        _require("sm3", hash_name)
-        return record.MasterSecret.derive(pre_master_secret, client_random, server_random)
+        """Derive a classic master secret with the PRF of this hash, SM3 or SHA-256."""
+        derive = record.MasterSecret.derive
+        return derive(pre_master_secret, client_random, server_random, hash_name)
 
     def extended_master_secret(
         self, hash_name: str, pre_master_secret: bytes, session_hash: bytes
     ) -> MasterSecret:
-        """Derive an extended master secret with the SM3 PRF."""
-        _require("sm3", hash_name)
-        return record.MasterSecret.derive_extended(pre_master_secret, session_hash)
+        """Derive an extended master secret with the PRF of this hash, SM3 or SHA-256."""
+        return record.MasterSecret.derive_extended(pre_master_secret, session_hash, hash_name)
 
     def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
         """Take back a master secret from a ticket."""
-        _require("sm3", hash_name)
-        return record.MasterSecret.from_bytes(secret)
+        return record.MasterSecret.from_bytes(secret, hash_name)
 
     def key_schedule(self, protection: str, psk: Psk | None = None) -> KeySchedule:
         """Return a schedule over HKDF-SM3 for sm4-gcm or sm4-ccm; `psk` must be one of ours."""

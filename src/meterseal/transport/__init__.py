@@ -2,6 +2,7 @@
 
 from meterseal.transport.config import (
     TLCP_SUITES,
+    TLS12_CBC_SUITES,
     TLS12_SUITES,
     TLS13_SUITES,
     CertificateVerifyForm,
@@ -27,6 +28,7 @@ from meterseal.transport.suites import SUITES, CipherSuite
 __all__ = [
     "SUITES",
     "TLCP_SUITES",
+    "TLS12_CBC_SUITES",
     "TLS12_SUITES",
     "TLS13_SUITES",
     "CertificateVerifyForm",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TLCP_SUITES",
+    "TLS12_CBC_SUITES",
     "TLS12_SUITES",
     "TLS13_SUITES",
     "CertificateVerifyForm",
@@ -39,7 +40,13 @@ __all__ = [
 GROUPS: Final = (int(NamedGroup.CURVE_SM2_MLKEM768), int(NamedGroup.CURVE_SM2))
 _MAX_STATUS: Final = 8 * 1024  # room for it in the message that shows certificates
 TLS13_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS13)
-TLS12_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLS12)
+TLS12_SUITES: Final = tuple(
+    suite for suite in SUITES.values() if suite.version == TLS12 and suite.is_aead
+)
+TLS12_CBC_SUITES: Final = tuple(
+    suite for suite in SUITES.values() if suite.version == TLS12 and not suite.is_aead
+)
+"""Authentication before encryption: offered only where it is asked for."""
 TLCP_SUITES: Final = tuple(suite for suite in SUITES.values() if suite.version == TLCP)
 
 

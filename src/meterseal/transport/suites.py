@@ -56,6 +56,14 @@ SUITES: Final[dict[int, CipherSuite]] = {
             hash_name="sm3",
             protection="sm4-gcm",
         ),
+        CipherSuite(
+            code=CipherSuiteCode.ECDHE_SM2_WITH_SMS4_SM3,
+            name="ECDHE-SM2-WITH-SMS4-SM3",
+            version=TLS12,
+            agreement=Agreement.ECDHE,
+            hash_name="sha256",  # it keeps the default PRF of TLS 1.2 (RFC 5246, 5)
+            protection="sm4-cbc-sm3",
+        ),
         _tlcp(CipherSuiteCode.ECDHE_SM4_GCM_SM3, Agreement.TLCP_ECDHE, "sm4-gcm"),
         _tlcp(CipherSuiteCode.ECC_SM4_GCM_SM3, Agreement.TLCP_ECC, "sm4-gcm"),
         _tlcp(CipherSuiteCode.ECDHE_SM4_CBC_SM3, Agreement.TLCP_ECDHE, "sm4-cbc-sm3"),

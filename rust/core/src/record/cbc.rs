@@ -252,12 +252,13 @@ fn mac_header(sequence: u64, content_type: u8, version: [u8; 2], fragment: usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kdf::PrfHash;
     use crate::test_support::on_every_backend;
 
     const VERSION: u16 = 0x0101;
 
     fn protection() -> CbcProtection {
-        let secret = MasterSecret::from_bytes(&[3; 48]);
+        let secret = MasterSecret::from_bytes(PrfHash::Sm3, &[3; 48]);
         secret.cbc_protection(&[1; 32], &[2; 32]).0
     }
 

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::run::{self, Run};
 use crate::error::Error;
-use crate::kdf::tls12_prf;
+use crate::kdf::{PrfHash, tls12_prf};
 use crate::sm4::KEY_SIZE;
 use crate::sm4::gcm::{Gcm, TAG_SIZE};
 
@@ -32,37 +32,41 @@ pub const DEFAULT_RECORD_LIMIT: u64 = 23_726_566;
 
 const FIXED_NONCE_SIZE: usize = 4;
 
-/// The master secret of a session. Wiped when dropped.
+/// The master secret of a session, and the hash of its PRF. Wiped when dropped.
 #[derive(Clone)]
-pub struct MasterSecret(Zeroizing<[u8; MASTER_SECRET_SIZE]>);
+pub struct MasterSecret {
+    secret: Zeroizing<[u8; MASTER_SECRET_SIZE]>,
+    hash: PrfHash,
+}
 
 impl MasterSecret {
     /// PRF(pre_master_secret, "master secret", client_random + server_random) (RFC 5246, 8.1).
     #[must_use]
     pub fn derive(
+        hash: PrfHash,
         pre_master_secret: &[u8],
         client_random: &[u8; RANDOM_SIZE],
         server_random: &[u8; RANDOM_SIZE],
     ) -> Self {
-        Self::from_prf(pre_master_secret, &[b"master secret", client_random, server_random])
+        Self::from_prf(hash, pre_master_secret, &[b"master secret", client_random, server_random])
     }
 
     /// PRF(pre_master_secret, "extended master secret", session_hash) (RFC 7627, 4).
     #[must_use]
-    pub fn derive_extended(pre_master_secret: &[u8], session_hash: &[u8]) -> Self {
-        Self::from_prf(pre_master_secret, &[b"extended master secret", session_hash])
+    pub fn derive_extended(hash: PrfHash, pre_master_secret: &[u8], session_hash: &[u8]) -> Self {
+        Self::from_prf(hash, pre_master_secret, &[b"extended master secret", session_hash])
     }
 
     /// A secret kept from an earlier session.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8; MASTER_SECRET_SIZE]) -> Self {
-        Self(Zeroizing::new(*bytes))
+    pub fn from_bytes(hash: PrfHash, bytes: &[u8; MASTER_SECRET_SIZE]) -> Self {
+        Self { secret: Zeroizing::new(*bytes), hash }
     }
 
     /// For keeping a session: whoever has it can read the session.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; MASTER_SECRET_SIZE] {
-        &self.0
+        &self.secret
     }
 
     /// The content of a Finished (RFC 5246, 7.4.9).
@@ -75,7 +79,7 @@ impl MasterSecret {
 
     /// PRF(master_secret, label, seed).
     pub fn prf(&self, label: &[u8], seed: &[u8], out: &mut [u8]) {
-        tls12_prf(&self.0[..], &[label, seed], out);
+        self.prf_parts(&[label, seed], out);
     }
 
     /// The protection of what the client writes and of what the server writes (RFC 5246, 6.3).
@@ -87,17 +91,22 @@ impl MasterSecret {
     ) -> (GcmProtection, GcmProtection) {
         let mut block = Zeroizing::new([0; 2 * (KEY_SIZE + FIXED_NONCE_SIZE)]);
         let seed = [b"key expansion", &server_random[..], client_random];
-        tls12_prf(&self.0[..], &seed, &mut block[..]);
+        self.prf_parts(&seed, &mut block[..]);
         // client_write_key, server_write_key, client_write_IV, server_write_IV
         let (keys, nonces) = block.split_at(2 * KEY_SIZE);
         let (keys, nonces) = (keys.as_chunks().0, nonces.as_chunks().0);
         (GcmProtection::new(&keys[0], nonces[0]), GcmProtection::new(&keys[1], nonces[1]))
     }
 
-    fn from_prf(secret: &[u8], label_and_seed: &[&[u8]]) -> Self {
+    /// PRF(master_secret, label, seed), label and seed in parts.
+    fn prf_parts(&self, label_and_seed: &[&[u8]], out: &mut [u8]) {
+        tls12_prf(self.hash, &self.secret[..], label_and_seed, out);
+    }
+
+    fn from_prf(hash: PrfHash, secret: &[u8], label_and_seed: &[&[u8]]) -> Self {
         let mut master = Zeroizing::new([0; MASTER_SECRET_SIZE]);
-        tls12_prf(secret, label_and_seed, &mut master[..]);
-        Self(master)
+        tls12_prf(hash, secret, label_and_seed, &mut master[..]);
+        Self { secret: master, hash }
     }
 }
 
@@ -394,7 +403,10 @@ mod tests {
         let record = hex("16030300280000000000000000105604c72175f9d903e8a7418aac55d52b6039\
                           5a30d660b3175dbd05ce5fbdfc");
         let plain = on_every_backend(|| {
-            let master = secret.as_slice().try_into().map(MasterSecret::from_bytes);
+            let master = secret
+                .as_slice()
+                .try_into()
+                .map(|bytes| MasterSecret::from_bytes(PrfHash::Sm3, bytes));
             let (Ok(master), Ok(server)) = (master, server_random.as_slice().try_into()) else {
                 panic!("lengths of the vector");
             };

@@ -14,7 +14,7 @@ from meterseal.net.facade.credentials import Identity, load_identity, read_file
 from meterseal.net.facade.errors import as_ssl_errors, ssl_error
 from meterseal.net.facade.peer import certificate_dict
 from meterseal.net.facade.trust import Trusted
-from meterseal.transport import SUITES, Compatibility, SessionCache, TicketKeys
+from meterseal.transport import SUITES, TLS12_CBC_SUITES, Compatibility, SessionCache, TicketKeys
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13
 from meterseal.transport.suite_names import find_suite
 
@@ -65,7 +65,7 @@ class Settings(ssl.SSLContext):
         self.common_name_fallback = False
         self.ocsp_response = None
         self.request_ocsp = False
-        self._suites = _suites_of(sm_protocol)
+        self._suites = _default_suites(sm_protocol)
         self._trusted = Trusted()
         self._identity = Identity()
         self._protocols: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ class Settings(ssl.SSLContext):
     def _suites_named(self, name: str) -> tuple[CipherSuite, ...]:
         allowed = _suites_of(self.sm_protocol)
         if name.upper() in _WHOLE_LISTS:
-            return allowed
+            return _default_suites(self.sm_protocol)
         suite = find_suite(name)
         if suite is None:
             raise ssl_error("NO_CIPHER_MATCH", f"no cipher suite is called {name!r}")
@@ -242,6 +242,14 @@ def _suites_of(protocol: str) -> tuple[CipherSuite, ...]:
     if not suites:
         raise ValueError(f"expected a protocol of auto, {', '.join(_VERSIONS)}; not {protocol!r}")
     return suites
+
+
+def _default_suites(protocol: str) -> tuple[CipherSuite, ...]:
+    """Without the CBC suite of TLS 1.2, unless everything may be spoken."""
+    suites = _suites_of(protocol)
+    if protocol == "auto":
+        return suites
+    return tuple(suite for suite in suites if suite not in TLS12_CBC_SUITES)
 
 
 def _protocol_of(suite: CipherSuite) -> str:

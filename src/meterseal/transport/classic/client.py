@@ -24,8 +24,15 @@ from meterseal.transport import identity
 from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import Randoms, client_exchange
 from meterseal.transport.classic.offer import accept_server_hello, make_offer
-from meterseal.transport.classic.profile import PROFILES, require_scheme, sign_transcript
-from meterseal.transport.flow import receive, receive_either, sign_digest
+from meterseal.transport.classic.profile import (
+    PROFILES,
+    require_scheme,
+    sign_transcript,
+    signed_content,
+    start_transcript,
+)
+from meterseal.transport.config import CertificateVerifyForm
+from meterseal.transport.flow import receive, receive_either
 from meterseal.transport.messages import (
     Certificate,
     CertificateRequest,
@@ -42,11 +49,12 @@ from meterseal.transport.session import DEFAULT_LIFETIME, ClassicSession
 if TYPE_CHECKING:
     from meterseal.crypto.provider import MasterSecret
     from meterseal.transport.classic.offer import Choice, Offer
-    from meterseal.transport.config import ClientConfig, Credential
+    from meterseal.transport.config import ClientConfig
     from meterseal.transport.driver import Driver
     from meterseal.transport.flow import Flow
     from meterseal.transport.identity import Peer
     from meterseal.transport.session import Session
+    from meterseal.transport.suites import CipherSuite
 
 M = TypeVar("M", bound=Message)
 
@@ -71,8 +79,7 @@ def shake_hands(
     """Shake hands after the server's hello."""
     choice = accept_server_hello(server_hello, offer, config)
     driver.agree_version(choice.suite.version)
-    keep = config.compatibility.needs_whole(choice.suite.version)
-    driver.transcript.start(config.provider.new_hash(choice.suite.hash_name), keep=keep)
+    start_transcript(driver.transcript, choice.suite, config)
     randoms = Randoms(offer.hello.random, server_hello.random)
     if choice.is_resumed and offer.session is not None:
         yield from _resume(driver, config, choice, randoms, offer.session)
@@ -100,8 +107,8 @@ def _full(
     client_keys, pre_master = exchange.conclude(proven)
     driver.send(client_keys)
     master_secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
-    if request is not None and config.credential is not None:
-        yield from _send_certificate_verify(driver, config, request, config.credential)
+    if request is not None:
+        yield from _send_certificate_verify(driver, config, choice.suite, request)
     steps.log_keys(config.key_log, randoms, master_secret)
     sealer, opener = steps.derive_protection(master_secret, choice, randoms, is_client=True)
     steps.send_finished(driver, sealer, master_secret, steps.CLIENT_FINISHED)
@@ -138,16 +145,22 @@ def _receive_request(kind: type[M]) -> Flow[M | None]:
 
 
 def _send_certificate_verify(
-    driver: Driver, config: ClientConfig, request: Message, credential: Credential
+    driver: Driver, config: ClientConfig, suite: CipherSuite, request: Message
 ) -> Flow[None]:
+    if config.credential is None:
+        return
+    key = config.credential.key
     if isinstance(request, CertificateRequest):
         ours = config.algorithms.signature_tls12
         scheme = require_scheme(request.supported_signature_algorithms, ours)
-        signature = yield from sign_digest(credential.key, driver.transcript.digest())
+        bare = CertificateVerifyForm.BARE_DIGEST
+        content = signed_content(bare, driver.transcript, suite, config)
+        signature = yield from sign_transcript(bare, key, content)
         driver.send(CertificateVerify(scheme, signature))
         return
     form = config.compatibility.certificate_verify[0]
-    signature = yield from sign_transcript(form, credential.key, driver.transcript)
+    content = signed_content(form, driver.transcript, suite, config)
+    signature = yield from sign_transcript(form, key, content)
     driver.send(TlcpCertificateVerify(signature))
 
 

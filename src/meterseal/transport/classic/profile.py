@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.provider import Signer
     from meterseal.transport.algorithms import Signature
-    from meterseal.transport.config import ServerConfig
+    from meterseal.transport.config import ClientConfig, ServerConfig
     from meterseal.transport.flow import Flow
+    from meterseal.transport.suites import CipherSuite
     from meterseal.transport.transcript import Transcript
 
 
@@ -40,19 +41,36 @@ PROFILES: Final = {
 }
 
 
-def sign_transcript(
-    form: CertificateVerifyForm, key: Signer, transcript: Transcript
-) -> Flow[bytes]:
-    """Sign the handshake so far for a CertificateVerify of this form."""
+def start_transcript(
+    transcript: Transcript, suite: CipherSuite, config: ClientConfig | ServerConfig
+) -> None:
+    """Choose the suite's hash; the messages stay where a CertificateVerify signs anything else."""
+    other_hash = suite.hash_name != config.algorithms.hash_name
+    keep = other_hash or config.compatibility.needs_whole(suite.version)
+    transcript.start(config.provider.new_hash(suite.hash_name), keep=keep)
+
+
+def sign_transcript(form: CertificateVerifyForm, key: Signer, content: bytes) -> Flow[bytes]:
+    """Sign what a CertificateVerify of this form signs."""
     sign = sign_digest if form is CertificateVerifyForm.BARE_DIGEST else sign_message
-    return (yield from sign(key, signed_content(form, transcript)))
+    return (yield from sign(key, content))
 
 
-def signed_content(form: CertificateVerifyForm, transcript: Transcript) -> bytes:
-    """What a CertificateVerify of this form signs."""
+def signed_content(
+    form: CertificateVerifyForm,
+    transcript: Transcript,
+    suite: CipherSuite,
+    config: ClientConfig | ServerConfig,
+) -> bytes:
+    """What a CertificateVerify of this form signs: the digest is that of the signatures' hash."""
     if form is CertificateVerifyForm.WHOLE_TRANSCRIPT:
         return transcript.whole()
-    return transcript.digest()
+    name = config.algorithms.hash_name
+    if suite.hash_name == name:
+        return transcript.digest()
+    whole = config.provider.new_hash(name)
+    whole.update(transcript.whole())
+    return whole.digest()
 
 
 def request_certificate(

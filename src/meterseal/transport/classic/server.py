@@ -28,6 +28,7 @@ from meterseal.transport.classic.profile import (
     accepted_forms,
     request_certificate,
     signed_content,
+    start_transcript,
 )
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, ExtensionType
 from meterseal.transport.config import ClientAuthentication
@@ -80,8 +81,7 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     if suite.version == TLCP:
         hello = _without_extensions(hello)
     driver.agree_version(suite.version)
-    keep = config.compatibility.needs_whole(suite.version)
-    driver.transcript.start(config.provider.new_hash(suite.hash_name), keep=keep)
+    start_transcript(driver.transcript, suite, config)
     session = _find_session(hello, suite, config)
     opening = _send_server_hello(driver, config, hello, suite, session)
     if session is None:
@@ -167,7 +167,7 @@ def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]
     pre_master = yield from exchange.conclude(client_keys, peer)
     secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
     if peer is not None:
-        yield from _receive_certificate_verify(driver, config, peer, version)
+        yield from _receive_certificate_verify(driver, config, peer, choice.suite)
     steps.log_keys(config.key_log, randoms, secret)
     sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=False)
     proof = yield from steps.receive_finished(driver, opener, secret, steps.CLIENT_FINISHED)
@@ -192,11 +192,11 @@ def _receive_client_certificate(config: ServerConfig, version: int) -> Flow[Peer
 
 
 def _receive_certificate_verify(
-    driver: Driver, config: ServerConfig, peer: Peer, version: int
+    driver: Driver, config: ServerConfig, peer: Peer, suite: CipherSuite
 ) -> Flow[None]:
-    forms = accepted_forms(version, config)
-    contents = [(form, signed_content(form, driver.transcript)) for form in forms]
-    verify = yield from receive(PROFILES[version].certificate_verify)
+    forms = accepted_forms(suite.version, config)
+    contents = [(form, signed_content(form, driver.transcript, suite, config)) for form in forms]
+    verify = yield from receive(PROFILES[suite.version].certificate_verify)
     scheme = config.algorithms.signature_tls12
     if isinstance(verify, CertificateVerify) and verify.algorithm != scheme.code:
         raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
