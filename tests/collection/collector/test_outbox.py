@@ -224,3 +224,18 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path) -
         assert len(numbers) >= acknowledged
         assert numbers == list(range(1, len(numbers) + 1))
         box.close()
+
+
+def test_a_damaged_statement_is_told_and_holds_up_no_other(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed = read(outbox, count=5)
+    with outbox.transaction() as db:
+        db.execute("UPDATE outgoing SET sealed = x'd2' WHERE id = 1")
+        db.execute("UPDATE outgoing SET sealed = x'' WHERE id = 2")
+        db.execute("UPDATE outgoing SET digest = x'00' WHERE id = 3")
+    assert waiting(outbox) == sealed[3:]
+    assert [row.id for row in outbox.waiting(0, None, 1, 10**9)] == [4]
+    assert [row.id for row in outbox.again([1, 5], 10**9)] == [5]
+    assert "statement 1 in the outbox is damaged" in caplog.text
+    assert outbox.depth().statements == 5, "it is still there to be looked at"

@@ -11,6 +11,7 @@ station, which has seen its numbers with other bytes.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Depth", "MeterHealth", "Outbox", "Outgoing", "Refused", "Settled"]
 
+_log: Final = logging.getLogger("meterseal.collector")
 _VERSION: Final = 1
 _GREATEST: Final = 2**63 - 1
 _SCHEMA: Final = """
@@ -76,8 +78,6 @@ class Outgoing(NamedTuple):
     """A sealed statement that waits for its receipt; `id` rises in the order of arrival."""
 
     id: int
-    meter: MeterAddress
-    sampled_at: int
     sealed: bytes
 
 
@@ -203,20 +203,19 @@ class Outbox:
     def waiting(self, after: int, last: int | None, count: int, size: int) -> list[Outgoing]:
         """Return what waits with ids above `after`, up to `last`: at most `count`, within `size`.
 
-        `size` is in bytes; one statement is returned even if it alone is larger.
+        `size` is in bytes; one statement is returned even if it alone is larger. What does not
+        match its digest any more (a bit turned on the disk) stays where it is, and is not returned:
+        it must not keep the others from being sent.
         """
-        query = (
-            "SELECT id, meter, sampled_at, sealed FROM outgoing"
-            " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
-        )
+        query = "SELECT id, digest, sealed FROM outgoing WHERE id > ? AND id <= ? ORDER BY id"
         until = _GREATEST if last is None else last
-        return _within(self._db.execute(query, (after, until, count)), size)
+        return _within(self._db.execute(query, (after, until)), count, size)
 
     def again(self, ids: Sequence[int], size: int) -> list[Outgoing]:
         """Return those of `ids` that still wait, from the first on, within `size` bytes."""
         places = ",".join("?" * len(ids))
-        query = f"SELECT id, meter, sampled_at, sealed FROM outgoing WHERE id IN ({places})"  # noqa: S608  (places only)
-        return _within(self._db.execute(query + " ORDER BY id", ids), size)
+        query = f"SELECT id, digest, sealed FROM outgoing WHERE id IN ({places})"  # noqa: S608  (places only)
+        return _within(self._db.execute(query + " ORDER BY id", ids), len(ids), size)
 
     def last_id(self) -> int:
         """Return the id of the newest statement that waits; 0 if none does."""
@@ -336,14 +335,18 @@ class Outbox:
         )
 
 
-def _within(rows: sqlite3.Cursor, size: int) -> list[Outgoing]:
+def _within(rows: sqlite3.Cursor, count: int, size: int) -> list[Outgoing]:
+    """Take rows within these bounds; one that is not what was written is passed over and told."""
     found: list[Outgoing] = []
     with closing(rows):
-        for number, meter, sampled_at, sealed in rows:
+        for number, digest, sealed in rows:
+            if not isinstance(sealed, bytes) or digest_of(sealed) != digest:
+                _log.error("statement %d in the outbox is damaged and not sent", number)
+                continue
             size -= len(sealed)
-            if size < 0 and found:
+            if len(found) == count or (size < 0 and found):
                 break
-            found.append(Outgoing(number, _address(meter), sampled_at, sealed))
+            found.append(Outgoing(number, sealed))
     return found
 
 
