@@ -214,7 +214,8 @@ class MeterSettings(_Table):
 class StationSettings(_Table):
     """A station: where its messages come from, who speaks for which meter, where it stores.
 
-    `store`: a file, or `postgresql://...`. `nats` names servers of a cluster instead of `uplink`.
+    `store`: a file, or `postgresql://...`. `nats` names servers of a cluster instead of `uplink`;
+    each message lies on `replicas` of them.
     `gateways`: the operators' pages of gateways, whose links the display shows.
     """
 
@@ -224,6 +225,7 @@ class StationSettings(_Table):
     store: str = "state/station.sqlite"
     uplink: UplinkSettings | None = None
     nats: tuple[str, ...] = ()
+    replicas: int = Field(default=1, ge=1, le=5)
     share: str | None = None
     listen: Address | None = "127.0.0.1:8080"
     state: Path = Path("state/station")

@@ -68,7 +68,7 @@ async def run_station(
 
 def _source(settings: StationSettings) -> Broker | Nats:
     if settings.uplink is None:
-        return Nats(settings.nats)
+        return Nats(settings.nats, settings.replicas)
     host, port = split_address(settings.uplink.address)
     context = link_context(settings.identity, settings.uplink.protocol)
     return Broker(host, port, settings.name, context, share=settings.share)
