@@ -57,8 +57,10 @@ check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates not checked"; fi
 
-demo: setup  ## keys, certificates, a sealed session: make demo INPUT=readings.csv PROTOCOL=auto
+demo: setup  ## a sealed session, then the whole system: make demo INPUT=readings.csv PROTOCOL=tlcp
 	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
+	$(BIN)/meterseal up --dir demo-out/system --seconds $(RUN_SECONDS) \
+		$(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
 bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/side_by_side.py

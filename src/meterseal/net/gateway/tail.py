@@ -48,6 +48,7 @@ class Tail:
         """Stop listening and end all connections."""
         if self._server is not None:
             self._server.close()
+        await asyncio.sleep(0)  # who was just let in begins, and so can be ended
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
