@@ -59,6 +59,7 @@ check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 
 demo: setup  ## a sealed session, then the whole system: make demo INPUT=readings.csv PROTOCOL=tlcp
 	$(BIN)/meterseal demo $(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
+	rm -rf demo-out/system
 	$(BIN)/meterseal up --dir demo-out/system --seconds $(RUN_SECONDS) \
 		$(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 

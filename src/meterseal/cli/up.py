@@ -86,7 +86,7 @@ def up(
     from meterseal.collection.config import load_settings
     from meterseal.collection.processes import Processes
     from meterseal.collection.roles import ROLES
-    from meterseal.collection.workplace import Plan, prepare
+    from meterseal.collection.workplace import SETTINGS, Plan, prepare
 
     if config is None:
         plan = Plan(
@@ -96,6 +96,8 @@ def up(
             source=readings,
             **_free_ports(),
         )
+        if (folder / SETTINGS).exists():
+            typer.echo(f"goes on in {folder}; what it was laid out with stays")
         config = prepare(folder, plan, datetime.now(UTC))
     settings = load_settings(config, os.environ)
     roles = [role for role in ROLES if getattr(settings, role) is not None]
