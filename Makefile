@@ -8,11 +8,16 @@ PROTOCOL ?=
 SECONDS ?= 60
 RUN_SECONDS ?= 0
 DECODER ?=
+READINGS ?= 100000
+KILLS ?= 500
+SEEDS ?= 10000
+METERS ?= 200
+SOAK_SECONDS ?= 1800
 FACES := meterseal meterseal.errors meterseal.crypto.sm2 meterseal.crypto.sm3 meterseal.crypto.sm4 \
 	meterseal.crypto.kdf meterseal.crypto.mlkem meterseal.crypto.random meterseal.crypto.provider \
 	meterseal.x509 meterseal.transport meterseal.net meterseal.net.facade.settings
 
-.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core timing check format bench docs clean
+.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -45,6 +50,9 @@ fuzz-core:  ## under libFuzzer: make fuzz-core SECONDS=60 DECODER=ciphertext
 
 timing: setup  ## do times tell secrets? make timing SECONDS=300, on a quiet machine
 	$(BIN)/python tests/timing/measure.py $(SECONDS)
+
+soak: setup  ## kills, seeds and endurance in their long forms: make soak READINGS=0 SEEDS=50000
+	$(BIN)/python tests/soak/run.py $(READINGS) $(KILLS) $(SEEDS) $(METERS) $(SOAK_SECONDS)
 
 check: setup docs  ## formatting, lint, types, stubs, import contracts, docs
 	cargo fmt --all --check
