@@ -1,6 +1,7 @@
 """A server of ordinary TLS for scripts that come as clients: our engine, RSA, X25519 and NIST.
 
-It answers every request by itself: scripts expect some bytes, or as many as they sent.
+It answers every request, once it is whole, by itself: scripts expect some bytes, or as many as they
+sent.
 """
 
 from __future__ import annotations
@@ -103,9 +104,12 @@ def _serve(peer: socket.socket, connection: Connection) -> None:
 
 
 def _echo(peer: socket.socket, connection: Connection) -> None:
+    request = b""
     while not connection.is_peer_closed:
         connection.receive_data(peer.recv(1 << 16))
-        data = connection.read()
-        if data and not connection.is_peer_closed:
-            connection.send_data(data)
+        request += connection.read()
+        is_whole = request.endswith(b"\n") or not b"GET".startswith(request[:3])
+        if request and is_whole and not connection.is_peer_closed:
+            connection.send_data(request)
+            request = b""
         peer.sendall(connection.data_to_send())
