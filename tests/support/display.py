@@ -144,8 +144,8 @@ def sealed(*statements: Reading | Snapshot):  # noqa: ANN201
 
 
 def fill(store: Store) -> None:
-    """Two days of a meter with a gap, an hour of another that fell silent, events and refusals."""
-    minutes = [n for n in range(-2 * 1440, 1) if not -300 <= n < -240]
+    """A day of a meter with a gap, an hour of another that fell silent, events and refusals."""
+    minutes = [n for n in range(-1440, 1) if not -300 <= n < -240]
     readings = [three_phase(n, seconds=60 * m) for n, m in enumerate(minutes, 1)]
     store.commit(sealed(*readings, snapshot(len(readings) + 1)), [], NOW)
     quiet = [
@@ -155,7 +155,15 @@ def fill(store: Store) -> None:
         )
         for n in range(1, 60)
     ]  # fmt: skip
-    store.commit(checks(*quiet, event(60), event(61, phase=1, ended_at=NOW - MINUTE)), [], NOW)
+    store.commit(
+        checks(
+            *quiet,
+            event(60, began_at=NOW - 40 * MINUTE),
+            event(61, phase=1, began_at=NOW - 20 * MINUTE, ended_at=NOW - MINUTE),
+        ),
+        [],
+        NOW,
+    )
     store.commit(checks(Reading(meter=OTHER, epoch=EPOCH, sequence=9, sampled_at=NOW - 4 * MINUTE,
                                 values={Quantity.ACTIVE_POWER: 31000})), [], NOW)  # fmt: skip
     store.commit([], [refusal(Verdict.SIGNATURE, "the signature does not verify")], NOW)

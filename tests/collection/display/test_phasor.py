@@ -108,7 +108,12 @@ def test_angles_that_nothing_explains_are_told() -> None:
 
 
 def test_no_voltage_at_all_is_told() -> None:
-    assert hints({}) == [Hint("hint_no_voltage")]
+    assert rules(voltages=(None, 0, None), currents=(0, 0, 0)) == [("hint_no_voltage", "")]
+
+
+def test_what_was_not_read_is_not_missing() -> None:
+    assert hints({}) == []
+    assert hints({Quantity.VOLTAGE_A: 22000}) == []
 
 
 def test_unbalance_is_told_above_two_percent() -> None:

@@ -54,6 +54,10 @@ _HEADERS: Final = [
 ]
 
 
+_NEVER_KEPT: Final = (b"cache-control", b"no-store")
+_REVALIDATED: Final = (b"cache-control", b"no-cache")
+
+
 class NotSignedIn(Exception):
     """Nobody is signed in; `basic` if a program tried with a wrong name or password."""
 
@@ -112,7 +116,8 @@ class Guard:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
+                kept = _REVALIDATED if scope["path"].startswith("/static/") else _NEVER_KEPT
+                message["headers"] = [*message["headers"], *_HEADERS, kept]
             await send(message)
 
         scope["meterseal_own"] = scope["method"] in _SAFE or _is_own(Request(scope))

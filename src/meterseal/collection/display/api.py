@@ -158,7 +158,7 @@ def export(
     return StreamingResponse(
         csv_lines(found) if form == "csv" else parquet_chunks(found),
         media_type=media,
-        headers={"Content-Disposition": name, "Cache-Control": "no-store"},
+        headers={"Content-Disposition": name},
     )
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from meterseal.collection.display import account, api, pages
+from meterseal.collection.display import account, api, history, pages, proof
 from meterseal.collection.display.access import (
     Forbidden,
     Guard,
@@ -47,6 +47,8 @@ def make_app(display: Display) -> FastAPI:
     app.add_middleware(Guard)
     app.include_router(account.router)
     app.include_router(pages.router)
+    app.include_router(history.router)
+    app.include_router(proof.router)
     app.include_router(api.router)
     app.mount("/static", StaticFiles(packages=[("meterseal.collection.display", "static")]))
     return app
@@ -55,7 +57,7 @@ def make_app(display: Display) -> FastAPI:
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer what went wrong: programs get JSON, people a page."""
     status, key, detail = _FAILURES[_kind_of(error)](error)
-    headers = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {}
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(-(-error.wait // 1000))
     if _is_program(request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -38,3 +39,5 @@ class Display:
     clock: Callable[[], int] = _now
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
+    checking: threading.Lock = field(default_factory=threading.Lock)
+    """Held while evidence is checked: one at a time, it takes a core."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from meterseal.collection.station.views import LoadCurve
 
-__all__ = ["Bars", "Chart", "Tick", "bars", "curve_chart", "wave_path"]
+__all__ = ["Bars", "Chart", "Stacks", "Tick", "bars", "curve_chart", "stacks", "wave_path"]
 
-LEFT, RIGHT, TOP, BOTTOM = 64, 952, 12, 296
+LEFT, RIGHT, TOP, BOTTOM = 64, 930, 12, 296
 """Edges of a drawing that is 960 wide and 330 high."""
 _MOST_TICKS: Final = 6
 _MINUTE: Final = 60_000
@@ -53,6 +53,15 @@ class Bars:
     bars: list[tuple[float, float, float, float]]
     up: list[Tick]
     line: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Pieces as (part, x, y, width, height), the middle of each column, and ticks upward."""
+
+    pieces: list[tuple[int, float, float, float, float]]
+    middles: list[float]
+    up: list[Tick]
 
 
 def curve_chart(curve: LoadCurve, offset: int) -> Chart:
@@ -101,6 +110,24 @@ def bars(values: Sequence[float], least: float = 0.0) -> Bars:
         found.append((round(left, 1), round(BOTTOM - height, 1), round(0.7 * width, 1),
                       round(height, 1)))  # fmt: skip
     return Bars(found, up, round(BOTTOM - (BOTTOM - TOP) * least / top, 1))
+
+
+def stacks(columns: Sequence[Sequence[float]]) -> Stacks:
+    """Draw columns of values that stand on each other; those that are 0 leave no trace."""
+    up, (_, top) = _scale([0.0, *(sum(column) for column in columns)])
+    width = (RIGHT - LEFT) / max(len(columns), 1)
+    found: list[tuple[int, float, float, float, float]] = []
+    for index, column in enumerate(columns):
+        edge = float(BOTTOM)
+        for part, value in enumerate(column):
+            height = (BOTTOM - TOP) * value / top
+            edge -= height
+            if value > 0:
+                left = LEFT + (index + 0.15) * width
+                found.append((part, round(left, 1), round(edge, 1), round(0.7 * width, 1),
+                              round(height, 1)))  # fmt: skip
+    middles = [round(LEFT + (index + 0.5) * width, 1) for index in range(len(columns))]
+    return Stacks(found, middles, up)
 
 
 def wave_path(samples: Sequence[int], most: float) -> str:

@@ -75,7 +75,11 @@ def phasors(values: Values) -> list[Phasor]:
 def hints(values: Values) -> list[Hint]:
     """Say what the arrows look like to whoever wires meters; the most likely cause of each."""
     arrows = {(each.kind, each.phase): each for each in phasors(values)}
-    voltages = {phase: _amount(values, f"VOLTAGE_{phase}") for phase in PHASES}
+    voltages = {
+        phase: _amount(values, f"VOLTAGE_{phase}")
+        for phase in PHASES
+        if Quantity[f"VOLTAGE_{phase}"] in values  # what nobody asked for is not missing
+    }
     found = [*_missing_voltages(voltages)]
     if not found:
         found += _sequence(arrows)
@@ -90,7 +94,7 @@ def hints(values: Values) -> list[Hint]:
 def _missing_voltages(voltages: dict[str, float | None]) -> list[Hint]:
     known = [voltage for voltage in voltages.values() if voltage]
     if not known:
-        return [Hint("hint_no_voltage")]
+        return [Hint("hint_no_voltage")] if voltages else []
     usual = median(known) if len(known) == _EVERYTHING else max(known)
     return [
         Hint("hint_missing_phase", phase)

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from meterseal.collection.display.access import display_of, session_of
-from meterseal.collection.display.texts import LANGUAGES, text
+from meterseal.collection.display.texts import LANGUAGES, TEXTS, text
 from meterseal.collection.display.users import Role
 from meterseal.collection.model import Quality, Quantity
 
@@ -53,6 +53,7 @@ def show(
     body = _TEMPLATES.get_template(template).render(
         t=translate,
         texts_of=partial(_phases, translate),
+        named=partial(_named, translate),
         age=partial(age, translate),
         at=partial(clock_time, offset),
         day=lambda at: clock_time(offset, at)[:10],
@@ -71,7 +72,7 @@ def show(
         roles=Role,
         **context,
     )
-    headers = {"Cache-Control": "no-store", "Content-Language": language}
+    headers = {"Content-Language": language}
     if request.method == "GET" and status == 200:  # noqa: PLR2004
         headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
         if request.headers.get("if-none-match") == headers["ETag"]:
@@ -118,6 +119,12 @@ def amount(values: Mapping[Quantity, int | None], name: str) -> str:
 
 def _quality(translate: Callable[..., str], flags: Quality) -> list[str]:
     return [translate(f"quality_{flag.name}") for flag in flags] or [translate("quality_SOUND")]
+
+
+def _named(translate: Callable[..., str], kind: str, name: str) -> str:
+    """Return the text of a name that came from the store; one that is new stands for itself."""
+    key = f"{kind}_{name}"
+    return translate(key) if key in TEXTS else name
 
 
 def _phases(translate: Callable[..., str], name: str) -> str:

@@ -14,9 +14,10 @@ function renew(page) {
     const here = document.querySelector(`[data-live="${name}"]`);
     if (!here) return location.reload();
     if ("liveClass" in part.dataset) here.className = part.className;
-    if (shown.get(name) === html || here.contains(document.activeElement)) continue;
+    if (shown.get(name) === html || here.contains(document.activeElement) || here.matches(":active")) continue;
     shown.set(name, html);
     here.replaceChildren(...part.childNodes);
+    here.querySelectorAll("[data-curve]").forEach(readCurve);
   }
   const time = page.querySelector("body > time");
   if (time) document.querySelector("#as-of time").textContent = time.textContent;
