@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["key", "cert", "crl"])
+@pytest.mark.parametrize("page", ["key", "cert", "crl", "user"])
 def test_commands_give_what_their_page_says(page: str, folder: Path) -> None:
     text = (Path(__file__).parent / f"{page}.page").read_text(encoding="utf-8")
     check_page(text, folder)

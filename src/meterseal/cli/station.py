@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meterseal.cli import users
 from meterseal.cli.files import read_file
 from meterseal.cli.options import (
     Crls,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "report_of"]
 
 app = typer.Typer(help="Take statements in, and answer for them.", no_args_is_help=True)
+app.add_typer(users.app, name="user")
 
 StoreOption = Annotated[
     str, typer.Option("--store", help="SQLite file, or postgresql://... address.")

@@ -103,10 +103,10 @@ def test_energy_by_tariff_is_what_the_registers_gained(client: Client, display: 
     fill(display.store)
     client.sign_in("vera")
     page = client.get(f"{PAGE}/energy").text
-    row = re.search(r"<tr><td>2026-11-23</td>(.*?)</tr>", page)
+    row = re.search(r'<td class="day">2026-11-23</td>(.*?)</tr>', page)
     assert row
     assert re.findall(r">([0-9.?]+)<", row[1])[:2] == ["48.067", "4.807"]
-    assert re.search(r"<tr><td>2026-11-20</td><td class=\"n\">\?</td>", page)
+    assert re.search(r'<td class="day">2026-11-20</td><td class="n">\?</td>', page)
 
 
 def test_the_waveform_page_tells_distortion(client: Client, display: Display) -> None:

@@ -40,7 +40,7 @@ def keys_of_names() -> set[str]:
     keys |= {f"role_{role.name}" for role in Role}
     keys |= {f"state_{state}" for state in ("online", "late", "silent")}
     keys |= {f"kind_{kind}" for kind in ("Reading", "EventRecord", "Snapshot", "unreadable")}
-    keys |= {f"range_{name}" for name in RANGES} | {f"FORWARD_ENERGY_{name}" for name in TARIFFS}
+    keys |= {f"range_{name}" for name in RANGES} | {f"tariff_{name}" for name in TARIFFS}
     keys |= {f"origin_{origin}" for origin in ("meter", "station")}
     return keys | {re.sub("_[ABC]$", "", quantity.name) for quantity in Quantity}
 

@@ -201,6 +201,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "“?”：当日电量未知（缺数据，或示值回退）。",
         "“?”: unknown for that day (no data, or a register that ran back).",
     ),
+    "tariff_SHARP": ("尖", "sharp"),
+    "tariff_PEAK": ("峰", "peak"),
+    "tariff_FLAT": ("平", "flat"),
+    "tariff_VALLEY": ("谷", "valley"),
+    "reverse": ("反向", "Reverse"),
+    "forward": ("正向", "Forward"),
     "no_tariff": ("未分费率", "no tariff"),
     "export": ("导出", "Export"),
     # alarms
