@@ -158,3 +158,17 @@ def test_everything_replayed_changes_nothing_and_alarms_nobody(tmp_path: Path, m
         assert simulation.store.database.read("SELECT count(*) FROM refused") == [(0,)]
 
     simulate(tmp_path, story)
+
+
+def test_a_receipt_sent_again_tells_no_time(tmp_path: Path) -> None:
+    async def story(simulation: Simulation) -> None:
+        await read(simulation, 3)
+        await simulation.heal()
+        topic, first = next(it for it in simulation.way.history if it[0].endswith("/down"))
+        await asyncio.sleep(600)
+        simulation.way.to_collector(topic, first)
+        await asyncio.sleep(60)
+        assert not simulation.clock.in_doubt
+        assert simulation.uplink.status.bad_receipts == 0
+
+    simulate(tmp_path, story)
