@@ -7,7 +7,7 @@ use super::field::{Arithmetic, Fe};
 use super::limbs::{self, Limbs};
 use super::point::{Affine, Jacobian};
 use super::scalar::Scalar;
-use super::tables::{self, PUBLIC_WIDTH};
+use super::tables::{self, PUBLIC_WIDTH, Windows};
 
 /// Runs an expression with `$arithmetic` standing for the arithmetic of the chosen back-end.
 macro_rules! dispatch {
@@ -47,6 +47,23 @@ pub fn sum_with_multiple(point: &Affine, k: &Scalar, other: &Affine) -> Option<A
 #[must_use]
 pub fn public_sum_has_x(s: &Scalar, t: &Scalar, point: &Affine, expected: &Scalar) -> bool {
     dispatch!(A => has_x::<A>(&public_sum::<A>(s, t, point), expected))
+}
+
+/// Multiples of a public point by which [`public_sum_by_table_has_x`] needs no doublings.
+#[must_use]
+pub fn windows_of(point: &Affine) -> Box<Windows> {
+    dispatch!(A => tables::windows_of::<A>(point))
+}
+
+/// What [`public_sum_has_x`] answers, with the windows of P at hand. Public values only.
+#[must_use]
+pub fn public_sum_by_table_has_x(
+    s: &Scalar,
+    t: &Scalar,
+    windows: &Windows,
+    expected: &Scalar,
+) -> bool {
+    dispatch!(A => has_x::<A>(&public_sum_by_table::<A>(s, t, windows), expected))
 }
 
 /// Ones if the coordinates fulfil the equation of the curve.
@@ -150,6 +167,24 @@ fn public_sum<A: Arithmetic>(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian
     sum
 }
 
+/// One addition for each window that is not zero, of G and of P: in this order every pair of
+/// points can meet, equal or opposite ones too, which `add_affine_public` takes.
+fn public_sum_by_table<A: Arithmetic>(s: &Scalar, t: &Scalar, windows: &Windows) -> Jacobian {
+    let mut sum = Jacobian::INFINITY;
+    for (scalar, table) in [(s, tables::base_windows::<A>()), (t, windows)] {
+        for (window, multiples) in (0..).zip(table) {
+            let (magnitude, negative) = limbs::booth_digit::<{ tables::WIDTH }>(&scalar.0, window);
+            if magnitude == 0 {
+                continue;
+            }
+            let [x, y] = multiples[magnitude as usize - 1];
+            let y = if negative == 0 { y } else { A::sub(&Fe::ZERO, &y) };
+            sum = sum.add_affine_public::<A>(&Affine { x, y });
+        }
+    }
+    sum
+}
+
 /// Compares without leaving projective coordinates: X = x Z^2 for x = `expected` or `expected` + n.
 fn has_x<A: Arithmetic>(point: &Jacobian, expected: &Scalar) -> bool {
     if point.is_infinity() != 0 {
@@ -190,4 +225,30 @@ fn bits_at(scalar: &Limbs, position: usize, width: u32) -> u64 {
     let above = scalar.get(limb + 1).copied().unwrap_or(0);
     let high = if shift == 0 { 0 } else { above << (64 - shift) };
     (low | high) & ((1 << width) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::field::Portable;
+    use super::super::point::G;
+    use super::*;
+
+    /// Points and scalars for which sums meet equal and opposite points, and infinity.
+    #[test]
+    fn sums_by_table_are_those_by_doubling() {
+        let minus_one = Scalar::ONE.sub(&Scalar::ONE).sub(&Scalar::ONE);
+        let some = Scalar::reduced(&[0x5b; 32]);
+        let scalars =
+            [Scalar::ONE.sub(&Scalar::ONE), Scalar::ONE, minus_one, some, minus_one.mul(&some)];
+        for multiple in [Scalar::ONE, minus_one, some] {
+            let point = base(&multiple).unwrap_or(G);
+            let windows = windows_of(&point);
+            for (s, t) in scalars.iter().flat_map(|s| scalars.iter().map(move |t| (s, t))) {
+                let by_table = public_sum_by_table::<Portable>(s, t, &windows);
+                let expected = public_sum::<Portable>(s, t, &point).to_affine::<Portable>();
+                let found = by_table.to_affine::<Portable>();
+                assert!(found.map(|p| (p.x.0, p.y.0)) == expected.map(|p| (p.x.0, p.y.0)));
+            }
+        }
+    }
 }
