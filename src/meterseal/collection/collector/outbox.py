@@ -74,6 +74,9 @@ CREATE TABLE meters (
 """
 
 
+_OF_ENTRY: Final = "WHERE meter = ? AND epoch = ? AND sequence = ? AND digest = ?"
+
+
 class Outgoing(NamedTuple):
     """A sealed statement that waits for its receipt; `id` rises in the order of arrival."""
 
@@ -232,18 +235,17 @@ class Outbox:
         kept: list[int] = []
         with self.transaction() as db:
             for entry in receipt.entries:
+                if entry.verdict is Verdict.STORED:
+                    stored += self._let_go(db, entry)
+                    continue
                 number = self._find(db, entry)
                 if number is None:
                     continue
                 if not entry.verdict.is_final:
                     kept.append(number)
                     continue
-                if entry.verdict is not Verdict.STORED:
-                    self._remember_refused(db, number, entry.verdict, receipt.issued_at)
-                    refused.append(number)
-                else:
-                    stored.append(number)
-                db.execute("DELETE FROM outgoing WHERE id = ?", (number,))
+                self._remember_refused(db, number, entry.verdict, receipt.issued_at)
+                refused += self._let_go(db, entry)
             if stored or refused:
                 db.execute("INSERT INTO receipts VALUES (?, ?)", (receipt.issued_at, encoding))
         return Settled(tuple(stored), tuple(refused), tuple(kept))
@@ -317,12 +319,14 @@ class Outbox:
 
     @staticmethod
     def _find(db: sqlite3.Connection, entry: Entry) -> int | None:
-        query = (
-            "SELECT id FROM outgoing WHERE meter = ? AND epoch = ? AND sequence = ? AND digest = ?"
-        )
-        key = (int(entry.meter), entry.epoch, entry.sequence, entry.digest)
-        row = db.execute(query, key).fetchone()
+        row = db.execute(f"SELECT id FROM outgoing {_OF_ENTRY}", _key(entry)).fetchone()  # noqa: S608
         return None if row is None else int(row[0])
+
+    @staticmethod
+    def _let_go(db: sqlite3.Connection, entry: Entry) -> list[int]:
+        """Delete what the entry names; returns its id, or nothing if it is not there."""
+        rows = db.execute(f"DELETE FROM outgoing {_OF_ENTRY} RETURNING id", _key(entry))  # noqa: S608
+        return [number for (number,) in rows]
 
     @staticmethod
     def _remember_refused(
@@ -348,6 +352,10 @@ def _within(rows: sqlite3.Cursor, count: int, size: int) -> list[Outgoing]:
                 break
             found.append(Outgoing(number, sealed))
     return found
+
+
+def _key(entry: Entry) -> tuple[object, ...]:
+    return (int(entry.meter), entry.epoch, entry.sequence, entry.digest)
 
 
 def _row(statement: Statement, sealed: bytes) -> tuple[object, ...]:

@@ -46,6 +46,8 @@ _TIMEOUT: Final = 10.0
 _CERTIFICATES: Final = 64  # in one bundle: about 40 KiB
 _CBOR_OVERHEAD: Final = 5 * MAX_BUNDLE + 3
 _ROOM: Final = MAX_BUNDLE_SIZE - _CBOR_OVERHEAD
+_BUNDLES: Final = 4
+"""Bundles that wait for the broker's acknowledgement at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +184,29 @@ class Uplink:
                 await way.publish(post)
 
     async def _send(self, way: _Way, window: Window) -> None:
+        """Publish what there is; while the broker takes some bundles, the next is on its way."""
+        free = asyncio.Semaphore(_BUNDLES)
+        async with asyncio.TaskGroup() as posts:
+            while True:
+                await free.acquire()
+                rows = await self._await_rows(window)
+                window.sent((row.id for row in rows), _seconds())
+                post = posts.create_task(self._publish(way, rows))
+                post.add_done_callback(lambda _: free.release())
+
+    async def _publish(self, way: _Way, rows: Sequence[Outgoing]) -> None:
+        for post in way.profile.publish([row.sealed for row in rows]):
+            await way.publish(post)
+        self.status.published += len(rows)
+
+    async def _await_rows(self, window: Window) -> list[Outgoing]:
         while True:
             # Cleared before looking: what comes in while we look sets it again.
             self._keeper.fresh.clear()
             self._progress.clear()
-            rows = await self._next(window)
-            if not rows:
-                await self._wait(window)
-                continue
-            window.sent((row.id for row in rows), _seconds())
-            for post in way.profile.publish([row.sealed for row in rows]):
-                await way.publish(post)
-            self.status.published += len(rows)
+            if rows := await self._next(window):
+                return rows
+            await self._wait(window)
 
     async def _next(self, window: Window) -> list[Outgoing]:
         """Return what to publish now: what is due again, else from the lanes in turn."""

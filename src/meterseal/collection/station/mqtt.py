@@ -27,6 +27,8 @@ _log = logging.getLogger("meterseal.station")
 _IN_HAND: Final = 256
 """Messages taken from the socket and not yet handed out; then the socket is left alone."""
 _OUTGOING: Final = 4096
+_WORTH_WRITING: Final = 65_536
+"""Bytes of messages, some hundred statements, for which a transaction of their own is cheap."""
 _QOS: Final = 1
 _BACKOFF: Final = (1, 30)
 
@@ -63,15 +65,20 @@ class MqttInbox:
         self._client.loop_start()
 
     async def receive(self, most: int, patience: float) -> list[Message]:
-        """Wait for a message, then at most `patience` seconds for up to `most` of them."""
+        """Wait for a message, then at most `patience` seconds for up to `most` of them.
+
+        What is worth a transaction already waits for no more than what is here.
+        """
         messages = [self._message(*await self._queue.get())]
+        size = len(messages[0].payload)
         deadline = self._loop.time() + patience
-        while len(messages) < most:
+        while len(messages) < most and not (self._queue.empty() and size >= _WORTH_WRITING):
             try:
                 async with asyncio.timeout_at(deadline):
                     messages.append(self._message(*await self._queue.get()))
             except TimeoutError:
                 break
+            size += len(messages[-1].payload)
         return messages
 
     async def publish(self, topic: str, payload: bytes) -> None:
