@@ -181,6 +181,12 @@ def header(*changes: tuple[int, object]) -> bytes:
         (remade(payload=header((0, 2))), "fields 0 to 5"),
         (remade(payload=header((0, 3))), "fields 0 to 3"),
         (remade(payload=bytes(MAX_SEALED_SIZE)), "are allowed"),
+        (remade(payload=7), "no byte string"),
+        (remade() + b"\0", "four parts"),
+        (remade()[:-1], "within a part"),
+        (remade()[:3], "deterministic"),
+        (remade()[:2], "no byte string"),
+        (b"\xd2\x84\x59\x00\x2a" + remade()[4:], "deterministic"),
     ],
 )
 def test_what_is_wrong_with_a_statement_is_named(encoding: bytes, complaint: str) -> None:

@@ -39,10 +39,15 @@ __all__ = [
 SM2_WITH_SM3: Final = -65537
 _ALGORITHM: Final = 1
 _KEY_ID: Final = 4
-_SIGN1: Final = b"\xd2"  # tag 18
+_SIGN1: Final = b"\xd2\x84"  # tag 18, a list of four
+_PARTS_AT: Final = len(_SIGN1)
+_NO_HEADER: Final = b"\xa0"  # an empty map
+_BYTES: Final = 0x40
+"""Major type 2; lengths below 24 stand in the same byte, others in the 1, 2 or 4 that follow."""
+_LENGTHS: Final = {_BYTES + 24: (1, 24), _BYTES + 25: (2, 1 << 8), _BYTES + 26: (4, 1 << 16)}
+"""By first byte: how many bytes the length has, and the least that needs so many."""
 _KEY_ID_SIZE: Final = 32
 _SIGNATURE_SIZE: Final = 64
-_PARTS: Final = 4
 _DEPTH: Final = 4
 _HEADERS: Final = 4096  # one for each signer: they need not be decoded again and again
 
@@ -83,14 +88,15 @@ class EnvelopeSigner:
         return self.sign_many((payload,))[0]
 
     def sign_many(self, payloads: Sequence[bytes]) -> list[bytes]:
-        """Return each payload as COSE_Sign1; all cores sign."""
+        """Return each payload as COSE_Sign1; other threads run meanwhile."""
         requests = [
             (self._key, _to_be_signed(self._protected, self._context, payload))
             for payload in payloads
         ]
         signatures = sm2.sign_batch(requests, encoding="raw")
+        protected = encode(self._protected)
         return [
-            _SIGN1 + encode([self._protected, {}, payload, signature])
+            b"".join((_SIGN1, protected, _NO_HEADER, encode(payload), encode(signature)))
             for payload, signature in zip(payloads, signatures, strict=True)
         ]
 
@@ -102,19 +108,21 @@ def open_envelope(encoding: bytes, context: bytes, limit: int) -> Envelope:
     """
     if len(encoding) > limit:
         raise MalformedData(f"a signed content of {len(encoding)} bytes; {limit} are allowed")
-    if encoding[:1] != _SIGN1:
-        raise MalformedData("not a COSE_Sign1 structure: tag 18 is missing")
-    parts = decode(encoding[1:])
-    if not isinstance(parts, list) or len(parts) != _PARTS:
-        raise MalformedData("a COSE_Sign1 structure has four parts")
-    protected, unprotected, payload, signature = parts
-    if not (isinstance(protected, bytes) and isinstance(payload, bytes)) or unprotected != {}:
-        raise MalformedData("the headers or the payload of a COSE_Sign1 have the wrong form")
-    if not isinstance(signature, bytes) or len(signature) != _SIGNATURE_SIZE:
+    if not encoding.startswith(_SIGN1):
+        raise MalformedData("not a COSE_Sign1 structure: tag 18 and a list of four are missing")
+    encoding = bytes(encoding)
+    protected, at = _take_bytes(encoding, _PARTS_AT)
+    if encoding[at : at + 1] != _NO_HEADER:
+        raise MalformedData("the headers of a COSE_Sign1 have the wrong form: unprotected ones")
+    payload, at = _take_bytes(encoding, at + 1)
+    signature, at = _take_bytes(encoding, at)
+    if len(signature) != _SIGNATURE_SIZE:
         raise MalformedData(f"an SM2 signature has {_SIGNATURE_SIZE} bytes")
+    if at != len(encoding):
+        raise MalformedData("a COSE_Sign1 structure has four parts")
     key_id = _key_id(protected)
     message = _to_be_signed(protected, context, payload)
-    return Envelope(bytes(encoding), key_id, payload, signature, message)
+    return Envelope(encoding, key_id, payload, signature, message)
 
 
 def verify_all(items: Sequence[tuple[sm2.PublicKey, Envelope]]) -> list[bool]:
@@ -157,7 +165,27 @@ def _is_plain(item: object) -> bool:
         parts = item
     else:
         return type(item) in _PLAIN
-    return _PLAIN.issuperset(map(type, parts)) or all(map(_is_plain, parts))
+    return _PLAIN.issuperset(map(type, parts)) or all(
+        _is_plain(part) for part in parts if type(part) not in _PLAIN
+    )
+
+
+def _take_bytes(encoding: bytes, at: int) -> tuple[bytes, int]:
+    """Read a byte string in its shortest form; returns it, and where it ends."""
+    first = encoding[at] if at < len(encoding) else 0
+    length, start = first - _BYTES, at + 1
+    if first in _LENGTHS:
+        size, least = _LENGTHS[first]
+        start += size
+        length = int.from_bytes(encoding[at + 1 : start], "big")
+        if length < least:
+            raise MalformedData("a length of a COSE_Sign1 is not in its deterministic form")
+    elif not 0 <= length < 24:  # noqa: PLR2004  (RFC 8949, 3)
+        raise MalformedData("a part of a COSE_Sign1 structure is missing or no byte string")
+    end = start + length
+    if end > len(encoding):
+        raise MalformedData("a COSE_Sign1 structure ends within a part")
+    return encoding[start:end], end
 
 
 @lru_cache(_HEADERS)
@@ -175,7 +203,13 @@ def _key_id(protected: bytes) -> bytes:
 
 def _to_be_signed(protected: bytes, context: bytes, payload: bytes) -> bytes:
     """Sig_structure of RFC 9052, 4.4."""
-    return encode(["Signature1", protected, context, payload])
+    return _before_payload(protected, context) + encode(payload)
+
+
+@lru_cache(_HEADERS)
+def _before_payload(protected: bytes, context: bytes) -> bytes:
+    parts = map(encode, ("Signature1", protected, context))
+    return b"\x84" + b"".join(parts)
 
 
 def _refuse_tag(*_: object) -> None:

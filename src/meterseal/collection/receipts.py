@@ -115,7 +115,7 @@ def _entry(fields: object) -> Entry:
         raise MalformedData("an entry of a receipt has five fields")
     meter, epoch, sequence, digest, verdict = fields
     numbers = (meter, epoch, sequence, verdict)
-    if not all(type(number) is int and number >= 0 for number in numbers):
+    if set(map(type, numbers)) != {int} or min(numbers) < 0:
         raise MalformedData("an entry of a receipt counts with whole numbers")
     if not isinstance(digest, bytes) or len(digest) != _DIGEST_SIZE:
         raise MalformedData("an entry of a receipt names an SM3 digest")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from meterseal.collection.envelope import Envelope, EnvelopeSigner, decode, encode, open_envelope
@@ -53,7 +54,8 @@ _SNAPSHOT_KEYS: Final = list(range(4))
 _SCALE: Final = 6
 _MAX_ADDRESS: Final = 10**12 - 1
 _MAX_NUMBER: Final = 2**63 - 1
-_QUALITY_BITS: Final = sum(Quality)
+_QUALITIES: Final = tuple(map(Quality, range(sum(Quality) + 1)))
+_ADDRESSES: Final = 65_536  # of meters whose digits need not be made again and again
 _Map: TypeAlias = dict[int, Any]
 
 
@@ -81,7 +83,7 @@ class Sealer:
         return self._signer.sign(_payload(statement))
 
     def seal_many(self, statements: Sequence[Statement]) -> list[bytes]:
-        """Return each statement as COSE_Sign1; all cores sign."""
+        """Return each statement as COSE_Sign1; other threads run meanwhile."""
         return self._signer.sign_many([_payload(statement) for statement in statements])
 
 
@@ -140,11 +142,11 @@ def _body(statement: Statement) -> tuple[int, _Map]:
 def _statement(payload: _Map) -> Statement:
     kind, meter, epoch, sequence, sampled_at, quality, body = payload.values()
     header: dict[str, Any] = {
-        "meter": MeterAddress(f"{_number(meter, most=_MAX_ADDRESS):012}"),
+        "meter": _address(_number(meter, most=_MAX_ADDRESS)),
         "epoch": _number(epoch, least=1),
         "sequence": _number(sequence, least=1),
         "sampled_at": _number(sampled_at),
-        "quality": Quality(_number(quality, most=_QUALITY_BITS)),
+        "quality": _QUALITIES[_number(quality, most=len(_QUALITIES) - 1)],
     }
     if kind == _READING:
         return Reading(**header, values=_map_to_values(body))
@@ -153,6 +155,11 @@ def _statement(payload: _Map) -> Statement:
     if kind == _SNAPSHOT:
         return Snapshot(**header, **_snapshot(body))
     raise ValueError(f"no statement has the kind {kind!r}")
+
+
+@lru_cache(_ADDRESSES)
+def _address(number: int) -> MeterAddress:
+    return MeterAddress(f"{number:012}")
 
 
 def _event(body: _Map) -> dict[str, Any]:
