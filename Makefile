@@ -77,6 +77,7 @@ bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/python_share.py
 	$(BIN)/python benchmarks/station.py
 	$(BIN)/python benchmarks/metering.py
+	$(BIN)/python benchmarks/pipeline.py
 
 docs: setup  ## the reference of the public face, as HTML in build/docs
 	$(BIN)/python -W error docs/build.py build/docs $(FACES)
