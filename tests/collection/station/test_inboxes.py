@@ -75,7 +75,10 @@ class Collector:
         sealed = world().collector.sealer.seal_many(
             [reading(n, sampled_at=NOW - DAY + n) for n in sequences]
         )
-        await self._client.publish(topics.up("collector-1"), topics.pack(sealed), qos=1)
+        await self.publish(topics.pack(sealed))
+
+    async def publish(self, payload: bytes) -> None:
+        await self._client.publish(topics.up("collector-1"), payload, qos=1)
 
     async def receipted(self, count: int) -> list[Entry]:
         async with asyncio.timeout(LIMIT):
@@ -121,6 +124,20 @@ def test_stores_and_signs_for_what_comes_over_mqtt(tmp_path: Path, store: Store)
 
     asyncio.run(story())
     assert stored(store) == [1, 2, 3]
+
+
+def test_what_is_worth_writing_waits_for_no_company(tmp_path: Path) -> None:
+    async def story() -> None:
+        port = free_port()
+        async with EmbeddedBroker(tmp_path, port, free_port()), Collector(port) as collector:
+            inbox = await mqtt(port)
+            await collector.publish(bytes(65_536))
+            async with asyncio.timeout(LIMIT):
+                (message,) = await inbox.receive(64, 10 * LIMIT)
+            assert len(message.payload) == 65_536
+            await inbox.close()
+
+    asyncio.run(story())
 
 
 @pytest.mark.slow  # the broker waits for half a minute

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -183,20 +183,29 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
     """Sort readings by the quantities they have; those without values are left out."""
     groups: dict[bytes, tuple[list[int], list[int], list[list[int]]]] = {}
     for reading in readings:
-        present = {
-            quantity: steps
-            for quantity, steps in reading.values.items()
-            if steps is not None and -MAX_STEPS <= steps <= MAX_STEPS
-        }
-        meters, times, values = groups.setdefault(_codes_of(tuple(present)), ([], [], []))
+        quantities, steps = _measured(reading)
+        meters, times, values = groups.setdefault(_codes_of(quantities), ([], [], []))
         meters.append(int(reading.meter))
         times.append(reading.sampled_at)
-        values.append(list(present.values()))
+        values.append(steps)
     return {
         codes: (np.array(meters, _WORD), np.array(times, _WORD), np.array(values, _WORD))
         for codes, (meters, times, values) in groups.items()
         if codes
     }
+
+
+def _measured(reading: Reading) -> tuple[tuple[Quantity, ...], list[int]]:
+    """Return what has a value that can be one; mostly that is all, which is asked first."""
+    steps = cast("list[int]", list(reading.values.values()))
+    if None not in steps and steps and min(steps) >= -MAX_STEPS and max(steps) <= MAX_STEPS:
+        return tuple(reading.values), steps
+    present = {
+        quantity: steps
+        for quantity, steps in reading.values.items()
+        if steps is not None and -MAX_STEPS <= steps <= MAX_STEPS
+    }
+    return tuple(present), list(present.values())
 
 
 @lru_cache(_FORMS)
