@@ -189,7 +189,10 @@ def drain(arguments: argparse.Namespace) -> float:
 
 
 def crowd(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run all roles with many light meters, each asked once a minute over DL/T 645."""
+    """Run all roles with many light meters, each asked once a minute over DL/T 645.
+
+    A line must be let turn round after each of 13 answers, so that it can ask two meters a second.
+    """
     with system() as one:
         one.adapt(arguments.crowd, lines=arguments.lines)
         one.start_links()
@@ -330,7 +333,7 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=20_000, help="readings to drain; 0: no")
     parser.add_argument("--crowd", type=int, default=10_000, help="light meters; 0: no")
     parser.add_argument("--crowd-seconds", type=float, default=60)
-    parser.add_argument("--lines", type=int, default=50, help="on which the light meters are")
+    parser.add_argument("--lines", type=int, default=200, help="on which the light meters are")
     parser.add_argument("--json", type=Path, help="where the figures go too")
     arguments = parser.parse_args()
     report = measure(arguments)
