@@ -9,6 +9,7 @@ import pytest
 
 from meterseal.collection.display.access import COOKIE
 from meterseal.collection.receipts import Verdict
+from meterseal.collection.station.registry import Registry
 from support.display import Clock, fill, refusal, sealed, snapshot, three_phase
 from support.station import DAY, MINUTE, NOW, PLAIN, SEALING, checks, reading
 
@@ -155,7 +156,7 @@ def test_evidence_that_was_altered_does_not_hold(client: Client, display: Displa
 def test_evidence_is_checked_once_at_a_time(client: Client, display: Display) -> None:
     client.sign_in("otto")
     with display.checking:
-        assert client.get("/evidence?check=1").status_code == 403
+        assert client.get("/evidence?check=1").status_code == 409
     assert client.get("/evidence?check=1").status_code == 200
 
 
@@ -179,3 +180,18 @@ def test_pages_are_not_kept_by_caches(client: Client) -> None:
     assert COOKIE in client.cookies
     for path in ("/overview", PAGE, "/api/meters"):
         assert client.get(path).headers["cache-control"] == "no-store"
+
+
+def test_of_many_meters_the_worst_are_listed(client: Client, display: Display) -> None:
+    many = {"addresses": ["000000001000-000000001999", SEALING], "seals_itself": True}
+    display.views.registry = Registry.of_tables([many])
+    display.store.commit(sealed(three_phase(1, seconds=0)), [], NOW)
+    client.sign_in("vera")
+    page = client.get("/overview").text
+    assert page.count('<span class="badge bad">silent</span>') == 50
+    assert "951 more meters are not listed" in page
+    assert SEALING not in page
+    assert "<option" not in client.get(PAGE).text
+    assert client.get("/meters?meter=000000000999").status_code == 404
+    assert client.get("/meters").headers["location"] == "/meters/000000001000"
+    assert client.get(f"/meters?meter={SEALING}&page=load").headers["location"] == f"{PAGE}/load"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COOKIE",
+    "Busy",
     "Forbidden",
     "Form",
     "Guard",
@@ -68,6 +69,10 @@ class PasswordDue(Exception):
 
 class Forbidden(Exception):
     """The role does not suffice, or the form is not ours; the argument is a key of the texts."""
+
+
+class Busy(Exception):
+    """Somebody else has the station do the same just now."""
 
 
 class TooManyAttempts(Exception):

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from meterseal.collection.display import account, api, history, pages, proof
 from meterseal.collection.display.access import (
+    Busy,
     Forbidden,
     Guard,
     NotSignedIn,
@@ -101,6 +102,7 @@ _FAILURES: Final[dict[type[Exception], Callable[[Exception], _Failure]]] = {
     PasswordDue: lambda _: (403, "must_change", "replace the one-time password first"),
     TooManyAttempts: lambda _: (429, "wait", "too many wrong passwords"),
     Forbidden: lambda error: (403, str(error), "your role, or where the form came from"),
+    Busy: lambda _: (409, "busy", "one check of evidence at a time"),
     LookupError: lambda error: (_NOT_FOUND, "not_found", str(error)),
     UsageError: lambda error: (422, "bad_request", str(error)),
     RequestValidationError: _of_validation,

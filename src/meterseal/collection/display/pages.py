@@ -16,6 +16,7 @@ from meterseal.collection.model import MeterAddress, Quantity
 if TYPE_CHECKING:
     from meterseal.collection.display.display import Display
     from meterseal.collection.station.registry import Registration
+    from meterseal.collection.station.views import MeterRow
 
 __all__ = ["router"]
 
@@ -30,6 +31,10 @@ SINGLE_ROWS: Final = (
     "FREQUENCY", "CURRENT_NEUTRAL", "VOLTAGE_UNBALANCE", "CURRENT_UNBALANCE", "TEMPERATURE",
     "FORWARD_DEMAND",
 )  # fmt: skip
+_MOST_ROWS: Final = 50
+"""Meters that the overview lists: each is a question to the store."""
+_MOST_CHOICES: Final = 200
+_STATES: Final = ("silent", "late", "online")
 _REFUSED_SHOWN: Final = 100
 _ALARMS_SHOWN: Final = 300
 
@@ -48,24 +53,31 @@ def overview(request: Request, _: Visiting) -> Response:
     display = display_of(request)
     now = display.clock()
     rows = display.views.meters(now)
-    powers = {row.meter: display.views.latest(row.meter, now) for row in rows[:_MOST_POWERS]}
+    shown = rows if len(rows) <= _MOST_ROWS else _worst(rows)[:_MOST_ROWS]
+    powers = {row.meter: display.views.latest(row.meter, now) for row in shown}
     return show(
-        request, "overview.html", overview=display.views.overview(now), rows=rows, powers=powers
+        request,
+        "overview.html",
+        overview=display.views.overview(now),
+        rows=shown,
+        more=len(rows) - len(shown),
+        powers=powers,
     )
 
 
-_MOST_POWERS: Final = 50
-"""Meters whose power the overview tells: each is a question to the store."""
+def _worst(rows: list[MeterRow]) -> list[MeterRow]:
+    return sorted(rows, key=lambda row: (_STATES.index(row.state), row.meter))
 
 
 @router.get("/meters")
 def any_meter(request: Request, _: Visiting) -> Response:
     """Go to the meter that was chosen, or to the first."""
-    meters = display_of(request).views.registry.meters
-    chosen = request.query_params.get("meter", "")
+    display = display_of(request)
+    chosen = request.query_params.get("meter")
     page = request.query_params.get("page", "")
-    if chosen not in meters:
-        chosen = min(meters, default=MeterAddress("0" * 12))
+    if chosen is None:
+        chosen = min(display.views.registry.meters, default=MeterAddress("0" * 12))
+    registered(display, chosen)
     suffix = f"/{page}" if page in {"waveform", "load", "energy"} else ""
     return RedirectResponse(f"/meters/{chosen}{suffix}", 303)
 
@@ -129,7 +141,8 @@ def registered(display: Display, address: str) -> tuple[MeterAddress, Registrati
 
 def of_meter(display: Display, address: MeterAddress) -> dict[str, Any]:
     """Return what every page of a meter needs."""
-    return {"address": address, "addresses": sorted(display.views.registry.meters)}
+    meters = display.views.registry.meters
+    return {"address": address, "addresses": sorted(meters) if len(meters) <= _MOST_CHOICES else []}
 
 
 def status_of(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request
 
-from meterseal.collection.display.access import Forbidden, Visiting, display_of, require
+from meterseal.collection.display.access import Busy, Visiting, display_of, require
 from meterseal.collection.display.pages import of_meter, registered
 from meterseal.collection.display.showing import clock_time, show
 from meterseal.collection.display.users import Role
@@ -90,7 +90,7 @@ def evidence(  # noqa: PLR0913, PLR0917  (parameters of a request)
 
 def _check(display: Display, address: MeterAddress, first: int, last: int) -> Report:
     if not display.checking.acquire(blocking=False):
-        raise Forbidden("busy")
+        raise Busy
     try:
         return verify_stored(display.store, address, first, last, display.trust())
     finally:

@@ -103,6 +103,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sealed_by": ("签名者", "Sealed by"),
     "sealed_by_meter": ("电能表自身", "the meter itself"),
     "quality": ("质量", "Quality"),
+    "more_meters": (
+        "另有 {count} 只电能表未列出；异常者在前。",
+        "{count} more meters are not listed; those that are not well come first.",
+    ),
     "never": ("从未", "never"),
     # meter now
     "phase": ("相别", "Phase"),
@@ -118,8 +122,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "phasors": ("相量图", "Phasor diagram"),
     "assumed_angles": (
-        "虚线：电压相角未上报，按对称系统绘制。",
-        "Dashed: the angle of this voltage was not reported; drawn as in a symmetric system.",
+        "虚线：电压相角未上报，按对称系统绘制；相序未知。",
+        "Dotted: not reported, drawn as in a symmetric system; the sequence is not known.",
     ),
     "no_values": ("尚无数据。", "There are no values yet."),
     "wiring": ("接线判断", "Wiring"),
