@@ -15,6 +15,7 @@ from dataclasses import replace
 from ssl import Purpose
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from meterseal.net.facade.either import EitherEngine
 from meterseal.net.facade.engine import Engine
 from meterseal.net.facade.errors import NameRefused, as_ssl_errors, ssl_error
 from meterseal.net.facade.face import Face, Session
@@ -86,8 +87,9 @@ class SecureContext(Settings):
     with stacks that read TLCP in their own way, `common_name_fallback` whether a certificate
     without alternative names speaks for its common name. A server hands `ocsp_response` (DER) to
     clients of TLS that ask for it; a client asks with `request_ocsp` and finds it in
-    `ocsp_response()` of the session, unjudged. Settings of OpenSSL (`options`, `minimum_version`,
-    `set_ecdh_curve`, ...) can be made and change nothing.
+    `ocsp_response()` of the session, unjudged. A server hands clients that offer no suite of ours
+    to `fallback`, a context of the `ssl` module, on the same port. Settings of OpenSSL (`options`,
+    `minimum_version`, `set_ecdh_curve`, ...) can be made and change nothing.
     """
 
     sslsocket_class = WrappedSocket  # type: ignore[assignment]
@@ -138,11 +140,16 @@ class SecureContext(Settings):
 
     def new_engine(
         self, face: Face, *, server_side: bool, server_hostname: str | None, session: Session | None
-    ) -> Engine:
+    ) -> Engine | EitherEngine:
         """Begin a session; raises `ssl.SSLError` if the settings do not allow one."""
         with as_ssl_errors():
             if server_side:
-                return Engine(Connection.server(self._listening_config(face)))
+                config = self._listening_config(face)
+                if self.fallback is not None:
+                    return EitherEngine(
+                        config, lambda: Engine(Connection.server(config)), self.fallback
+                    )
+                return Engine(Connection.server(config))
             resumable = session.resumable if session else None
             return Engine(Connection.client(self.client_config(), server_hostname, resumable))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from meterseal.errors import (
     IllegalParameter,
     InappropriateFallback,
+    PeerError,
     UnsupportedVersion,
     UsageError,
 )
@@ -23,10 +24,13 @@ from meterseal.transport.classic.offer import Offer as ClassicOffer
 from meterseal.transport.classic.offer import make_offer as make_classic_offer
 from meterseal.transport.codepoints import (
     FALLBACK_SCSV,
+    HEADER_LENGTH,
     TLCP,
     TLS12,
     TLS13,
+    ContentType,
     ExtensionType,
+    HandshakeType,
 )
 from meterseal.transport.extensions import (
     decode_supported_versions,
@@ -41,6 +45,7 @@ from meterseal.transport.tls13 import client as tls13_client
 from meterseal.transport.tls13 import server as tls13_server
 from meterseal.transport.tls13.after import continue_client, continue_server
 from meterseal.transport.tls13.offer import Offer, encode_hello, make_offer
+from meterseal.transport.wire import Cursor
 
 if TYPE_CHECKING:
     from meterseal.transport.config import ClientConfig, ServerConfig
@@ -48,6 +53,8 @@ if TYPE_CHECKING:
     from meterseal.transport.flow import Flow
     from meterseal.transport.session import Session
     from meterseal.transport.tls13.after import Continuation
+
+_MESSAGE_HEADER = 4
 
 # --- server ------------------------------------------------------------------------------
 
@@ -73,6 +80,35 @@ def _serve(driver: Driver, config: ServerConfig) -> Flow[bool]:
         raise InappropriateFallback("the client fell back, but TLS 1.3 is spoken here")
     yield from classic_server.shake_hands(driver, config, hello)
     return False
+
+
+def speaks_with(stream: bytes, config: ServerConfig) -> bool | None:
+    """Whether a client whose stream begins so offers a suite of ours; None while it is not clear.
+
+    What is no hello at all counts as ours, to be refused in our way.
+    """
+    message = bytearray()
+    while len(stream) >= HEADER_LENGTH:
+        length = int.from_bytes(stream[3:HEADER_LENGTH], "big")
+        if stream[0] != ContentType.HANDSHAKE or not length:
+            return True
+        message += stream[HEADER_LENGTH : HEADER_LENGTH + length]
+        stream = stream[HEADER_LENGTH + length :]
+        if len(message) >= _MESSAGE_HEADER:
+            end = _MESSAGE_HEADER + int.from_bytes(message[1:_MESSAGE_HEADER], "big")
+            if message[0] != HandshakeType.CLIENT_HELLO or end > config.limits.handshake_message:
+                return True
+            if len(message) >= end:
+                return _offers_ours(bytes(message[_MESSAGE_HEADER:end]), config)
+    return None
+
+
+def _offers_ours(body: bytes, config: ServerConfig) -> bool:
+    try:
+        hello = ClientHello.decode(Cursor(body))
+    except PeerError:
+        return True
+    return any(suite.code in hello.cipher_suites for suite in config.suites)
 
 
 def _offers_tls13(hello: ClientHello) -> bool:

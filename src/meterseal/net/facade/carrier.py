@@ -20,6 +20,7 @@ from meterseal.net.facade.readiness import is_writable, wait_readable, wait_writ
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from meterseal.net.facade.either import EitherEngine
     from meterseal.net.facade.engine import Engine
 
     T = TypeVar("T")
@@ -40,13 +41,13 @@ class Carrier(socket.socket):
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.detach())
-        self._engine: Engine | None = None
+        self._engine: Engine | EitherEngine | None = None
         self._receiving = threading.Lock()
         self._sending = threading.Lock()
         self._outbox = bytearray()
         self._unfinished = b""  # plaintext whose records the kernel has not taken whole
 
-    def _session_engine(self) -> Engine:
+    def _session_engine(self) -> Engine | EitherEngine:
         if self._engine is None:
             raise ValueError("the socket is not wrapped")
         return self._engine

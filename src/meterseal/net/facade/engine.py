@@ -14,6 +14,8 @@ from meterseal.errors import ConnectionEnded, MeterSealError
 from meterseal.net.facade.errors import as_ssl_error, ssl_error
 
 if TYPE_CHECKING:
+    import ssl
+
     from meterseal.transport import Connection, HandshakeCompleted, Session
 
 __all__ = ["Engine"]
@@ -21,6 +23,8 @@ __all__ = ["Engine"]
 
 class Engine:
     """A connection with its plaintext; safe for several threads."""
+
+    foreign: ssl.SSLObject | None = None  # no session of the `ssl` module
 
     def __init__(self, connection: Connection) -> None:
         self.lock = threading.RLock()

@@ -12,6 +12,7 @@ from meterseal.transport.codepoints import TLCP, TLS12, TLS13
 
 if TYPE_CHECKING:
     from meterseal.net.context import SecureContext
+    from meterseal.net.facade.either import EitherEngine
     from meterseal.net.facade.engine import Engine
     from meterseal.transport import HandshakeCompleted
     from meterseal.transport import Session as EngineSession
@@ -65,7 +66,7 @@ class Face:
     """
 
     _seen_as: ClassVar[type]
-    _engine: Engine | None
+    _engine: Engine | EitherEngine | None
     _context: SecureContext
     server_side: bool
     server_hostname: str | None
@@ -97,15 +98,21 @@ class Face:
     @property
     def session_reused(self) -> bool:
         """Whether the handshake resumed an earlier session."""
+        if self._foreign is not None:
+            return bool(self._foreign.session_reused)
         return bool(self._established and self._established.resumed)
 
     def version(self) -> str | None:
         """Return `TLCPv1.1`, `TLSv1.2` or `TLSv1.3`; None before the handshake."""
+        if self._foreign is not None:
+            return self._foreign.version()
         established = self._established
         return _VERSIONS[established.suite.version] if established else None
 
     def cipher(self) -> tuple[str, str, int] | None:
         """Return the suite's name, the version and the bits of its key."""
+        if self._foreign is not None:
+            return self._foreign.cipher()
         established = self._established
         if established is None:
             return None
@@ -121,6 +128,8 @@ class Face:
 
     def selected_alpn_protocol(self) -> str | None:
         """Return the application protocol that was agreed on (RFC 7301); TLCP has none."""
+        if self._foreign is not None:
+            return self._foreign.selected_alpn_protocol()
         established = self._established
         return established.application_protocol if established else None
 
@@ -138,6 +147,8 @@ class Face:
 
         Raises `ValueError` before the handshake.
         """
+        if self._foreign is not None:
+            return self._foreign.getpeercert(binary_form)
         peer = self._require_established().peer
         if peer is None:
             return None
@@ -163,6 +174,8 @@ class Face:
         `tls-unique` is never given: it is unsafe with resumption (RFC 7627, 1). TLCP has neither:
         its master secret is not bound to the handshake. Raises `ValueError` for other types.
         """
+        if self._foreign is not None:
+            return self._foreign.get_channel_binding(cb_type)
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
         established = self._established
@@ -177,6 +190,11 @@ class Face:
     def verify_client_post_handshake(self) -> None:
         """Raise: a client is asked for its certificate during the handshake or never."""
         raise ssl.SSLError(ssl.SSL_ERROR_SSL, "post-handshake authentication is not supported")
+
+    @property
+    def _foreign(self) -> ssl.SSLObject | None:
+        """The session of the `ssl` module that a server's `fallback` context serves."""
+        return self._engine.foreign if self._engine else None
 
     @property
     def _established(self) -> HandshakeCompleted | None:

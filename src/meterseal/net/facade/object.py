@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from meterseal.net.context import SecureContext
+    from meterseal.net.facade.either import EitherEngine
     from meterseal.net.facade.engine import Engine
     from meterseal.net.facade.face import Session
 
@@ -49,7 +50,7 @@ class WrappedObject(Face):
         self.server_hostname = server_hostname
         self._header = b""
         self._missing = 0  # bytes of the current record that are still to come
-        self._engine: Engine = context.new_engine(
+        self._engine: Engine | EitherEngine = context.new_engine(
             self, server_side=server_side, server_hostname=server_hostname, session=session
         )
 

@@ -43,6 +43,7 @@ class Settings(ssl.SSLContext):
     common_name_fallback: bool
     ocsp_response: bytes | None
     request_ocsp: bool
+    fallback: ssl.SSLContext | None
 
     def __new__(
         cls, protocol: int = ssl.PROTOCOL_TLS_CLIENT, *, sm_protocol: Protocol = "auto"
@@ -65,6 +66,7 @@ class Settings(ssl.SSLContext):
         self.common_name_fallback = False
         self.ocsp_response = None
         self.request_ocsp = False
+        self.fallback = None
         self._suites = _default_suites(sm_protocol)
         self._trusted = Trusted()
         self._identity = Identity()
