@@ -7,7 +7,9 @@ times are UTC in ms. Every method blocks for one or a few queries and may be cal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from meterseal.collection.model import MeterAddress, Quality, Quantity, Reading, Snapshot
 from meterseal.collection.receipts import Verdict
@@ -20,7 +22,9 @@ from meterseal.collection.station.store.store import DAY
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from meterseal.collection.model import Statement
     from meterseal.collection.station.registry import Registry
@@ -294,20 +298,24 @@ class Views:
         )
         rows = self._store.aggregates(level.table, meter, start, start + count * step)
         found = series(quantity.code, rows).in_steps_of(step, offset)
-        places = ((found.starts - start) // step).tolist()
-        curve = LoadCurve(
+        measured = found.counts > 0
+        places = ((found.starts - start) // step)[measured]
+        pairs = zip(found.totals.tolist(), found.counts.tolist(), strict=True)
+        means = [total / number for total, number in pairs if number]
+
+        def on_grid(numbers: Sequence[float] | NDArray[np.int64], empty: int | None) -> list[Any]:
+            grid = np.full(count, empty, object)
+            grid[places] = numbers
+            return grid.tolist()
+
+        return LoadCurve(
             quantity, start, step,
-            [None] * count, [None] * count, [None] * count, [None] * count, [0] * count,
+            low=on_grid(found.lows[measured], None),
+            mean=on_grid(means, None),
+            high=on_grid(found.highs[measured], None),
+            last=on_grid(found.lasts[measured], None),
+            count=on_grid(found.counts[measured], 0),
         )  # fmt: skip
-        numbers = (found.lows, found.highs, found.lasts, found.counts, found.totals)
-        for place, low, high, last, number, total in zip(
-            places, *(each.tolist() for each in numbers), strict=True
-        ):
-            if number:
-                curve.low[place], curve.high[place] = low, high
-                curve.last[place], curve.count[place] = last, number
-                curve.mean[place] = total / number
-        return curve
 
     def energy(self, meter: MeterAddress, start: int, end: int) -> list[DayEnergy]:
         """Return for each day from `start` to before `end` what the registers gained."""
