@@ -47,18 +47,23 @@ def run(
     role: Annotated[str, typer.Argument(help="broker, gateway, meter, collector or station.")],
     config: ConfigOption = _DEFAULT,
     log_level: Annotated[str, typer.Option("--log-level", envvar="METERSEAL_LOG")] = "INFO",
+    log_json: Annotated[
+        bool, typer.Option("--log-json", envvar="METERSEAL_LOG_JSON", help="A JSON object a line.")
+    ] = False,
 ) -> None:
     """Run one role by its table in the settings, until Ctrl-C."""
     import asyncio
     import logging
 
     from meterseal.collection.config import load_settings
+    from meterseal.collection.logs import JsonLines
     from meterseal.collection.roles import run_role
 
     settings = load_settings(config, os.environ)
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if log_json else plain)
+    logging.basicConfig(level=log_level.upper(), handlers=[handler])
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(until_signal(run_role(role, settings)))
 
