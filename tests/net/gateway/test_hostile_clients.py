@@ -52,11 +52,12 @@ HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    try:
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    writer.close()
+    finally:
+        writer.close()
 
 
 @contextlib.asynccontextmanager
@@ -114,7 +115,13 @@ async def attack(port: int, machine: int, behave: Callable[..., Awaitable[None]]
             while await reader.read(65536):
                 pass
     finally:
-        writer.close()
+        await hang_up(writer)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def say(stream: SecureStream, count: int) -> None:
@@ -172,12 +179,13 @@ def test_half_open_connections_are_bounded_for_each_machine_and_in_all() -> None
             await until(lambda: front.links.refused["limit"] == len(held) - 30)
             await say(honest, MESSAGES)
             for _, writer in held:
-                writer.close()
+                await hang_up(writer)
             await until(lambda: front.links.refused.total() == len(held))
             again = await open_connection("127.0.0.1", port, CLIENT, server_name=HOST)
             await say(again, 1)
             await again.close()
             await honest.close()
+            await until(lambda: len(front.links) == 0)
 
     asyncio.run(story())
 
@@ -197,7 +205,7 @@ def test_a_flood_of_handshakes_from_many_machines_is_paced_and_links_that_stand_
             await say(honest, MESSAGES)
             await until(lambda: front.links.refused["limit"] > 0)
             for _, writer in flood:
-                writer.close()
+                await hang_up(writer)
             await until(lambda: front.links.refused.total() == len(flood))
             assert front.links.refused["limit"] >= MACHINES
             await say(honest, 1)
@@ -210,5 +218,6 @@ def test_a_flood_of_handshakes_from_many_machines_is_paced_and_links_that_stand_
                     await asyncio.sleep(0.1)
             await late.close()
             await honest.close()
+            await until(lambda: len(front.links) == 0)
 
     asyncio.run(story())
