@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from meterseal.collection.display.sessions import Sessions, Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from prometheus_client import CollectorRegistry
 
+    from meterseal.collection.display.harmonics import Spectrum
     from meterseal.collection.display.users import Users
+    from meterseal.collection.model import MeterAddress
     from meterseal.collection.station.store import Store
     from meterseal.collection.station.views import Views
     from meterseal.x509 import TrustStore
@@ -39,5 +41,9 @@ class Display:
     clock: Callable[[], int] = _now
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
+    spectra: dict[tuple[MeterAddress, int, int], Mapping[str, Spectrum]] = field(
+        default_factory=dict
+    )
+    """Of the last snapshots, by meter, epoch and sequence: fitting one takes a moment."""
     checking: threading.Lock = field(default_factory=threading.Lock)
     """Held while evidence is checked: one at a time, it takes a core."""

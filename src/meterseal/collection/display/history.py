@@ -17,8 +17,11 @@ from meterseal.collection.model import Quantity
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi.responses import Response
 
+    from meterseal.collection.display.display import Display
     from meterseal.collection.display.harmonics import Spectrum
     from meterseal.collection.model import Snapshot
     from meterseal.collection.station.views import DayEnergy
@@ -42,6 +45,7 @@ CURVES: Final = tuple(
 TARIFFS: Final = ("SHARP", "PEAK", "FLAT", "VALLEY")
 _ENERGY_DAYS: Final = 14
 _CYCLES: Final = 2
+_MOST_SPECTRA: Final = 100
 THD_LIMIT: Final = 5.0
 """% of the fundamental voltage at 380 V (GB/T 14549-1993, table 1)."""
 _LEAST_AXIS: Final = {"U": 5.0, "I": 10.0}
@@ -103,7 +107,7 @@ def waveform(request: Request, _: Visiting, address: str) -> Response:
     display = display_of(request)
     meter, _registration = registered(display, address)
     snapshot = display.views.snapshot(meter)
-    found = spectra(snapshot) if snapshot is not None else {}
+    found = _spectra(display, snapshot) if snapshot is not None else {}
     sides = [_side(kind, snapshot, found) for kind in "UI"] if snapshot is not None else []
     return show(
         request,
@@ -114,6 +118,18 @@ def waveform(request: Request, _: Visiting, address: str) -> Response:
         sides=sides,
         limit=THD_LIMIT,
     )
+
+
+def _spectra(display: Display, snapshot: Snapshot) -> Mapping[str, Spectrum]:
+    """Fit a snapshot once, however often its page is renewed."""
+    name = (snapshot.meter, snapshot.epoch, snapshot.sequence)
+    found = display.spectra.get(name)
+    if found is None:
+        found = spectra(snapshot)
+        if len(display.spectra) >= _MOST_SPECTRA:
+            display.spectra.clear()
+        display.spectra[name] = found
+    return found
 
 
 @dataclass(frozen=True, slots=True)
