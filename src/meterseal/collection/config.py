@@ -108,7 +108,8 @@ class UplinkSettings(_Table):
 class LineSettings(_Table):
     """Meters on one line: `address` for TCP, `device` and `rate` for a serial port.
 
-    `interval` is in seconds. `seals_itself` meters hand out statements of their own. Modbus meters
+    `interval` is in seconds, as are `answer`, how long one is waited for, and `pause`, how long the
+    line rests before the next request, so that it can turn round. `seals_itself` meters hand out statements of their own. Modbus meters
     answer under the units 1, 2, ... in the order of `meters`, by `register_map` (SDM630 without).
     """
 
@@ -121,6 +122,7 @@ class LineSettings(_Table):
     interval: float = Field(default=60.0, ge=0.1)
     seals_itself: bool = False
     answer: float = Field(default=1.0, gt=0)
+    pause: float = Field(default=0.02, ge=0)
 
     def model_post_init(self, _: object) -> None:
         """Refuse a line without, or with two ways to it."""

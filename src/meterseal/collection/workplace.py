@@ -155,6 +155,7 @@ def _settings(plan: Plan) -> str:
                     "address": meters,
                     "meters": addresses,
                     "interval": plan.interval,
+                    "pause": 0.0,  # there is no line that must turn round
                     "seals_itself": seals,
                 }
                 for addresses, seals in _kinds(plan)

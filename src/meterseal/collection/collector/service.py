@@ -162,7 +162,7 @@ def _port(line: LineSettings) -> Dlt645Port | ModbusPort:
             return open_tcp(*split_address(line.address))
         return open_serial(str(line.device), rate=line.rate)
 
-    return Dlt645Port(open_link, Timing(answer=line.answer))
+    return Dlt645Port(open_link, Timing(answer=line.answer, pause=line.pause))
 
 
 def _health(health: MeterHealth) -> dict[str, object]:
