@@ -109,8 +109,9 @@ class LineSettings(_Table):
     """Meters on one line: `address` for TCP, `device` and `rate` for a serial port.
 
     `interval` is in seconds, as are `answer`, how long one is waited for, and `pause`, how long the
-    line rests before the next request, so that it can turn round. `seals_itself` meters hand out statements of their own. Modbus meters
-    answer under the units 1, 2, ... in the order of `meters`, by `register_map` (SDM630 without).
+    line rests before the next request, so that it can turn round. `seals_itself` meters hand out
+    statements of their own. Modbus meters answer under the units 1, 2, ... in the order of
+    `meters`, by `register_map` (SDM630 without).
     """
 
     protocol: Literal["dlt645", "modbus"] = "dlt645"
