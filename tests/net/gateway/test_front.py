@@ -18,6 +18,7 @@ from meterseal.errors import MeterSealError, UsageError
 from meterseal.net import open_connection
 from meterseal.net.gateway import Access, AccessRule, Front, GatewayLimits, Tail
 from meterseal.net.gateway.admin import Admin
+from meterseal.net.gateway.front import TURNS
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,
@@ -101,6 +102,8 @@ async def echo_front(
     finally:
         await front.close()
         server.close()
+        for _ in range(TURNS):  # what the service was just given begins, and so is ended
+            await asyncio.sleep(0)
 
 
 async def dial(port: int, config: ClientConfig) -> SecureStream:

@@ -30,6 +30,8 @@ __all__ = ["Front", "GatewayLimits"]
 _log: Final = logging.getLogger("meterseal.gateway")
 _CHUNK: Final = 64 * 1024
 _GRACE_SECONDS: Final = 5.0
+TURNS: Final = 5
+"""Turns of the loop that a connection may take from the kernel to its task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +101,11 @@ class Front:
         """Stop listening and end all links."""
         if self._server is not None:
             self._server.close()
-        await asyncio.sleep(0)  # who was just let in begins, and so can be ended
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(TURNS):
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
 
     def reload(self, config: ServerConfig) -> int:
         """Use other certificates, trust or revocation lists from now on; returns how many ended.

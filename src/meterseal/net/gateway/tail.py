@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import MeterSealError
+from meterseal.net.gateway.front import TURNS
 from meterseal.net.streams import SecureStream, open_connection
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ class Tail:
         """Stop listening and end all connections."""
         if self._server is not None:
             self._server.close()
-        await asyncio.sleep(0)  # who was just let in begins, and so can be ended
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(TURNS):
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
