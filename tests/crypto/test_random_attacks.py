@@ -262,9 +262,11 @@ def test_premaster_secrets_use_their_whole_range(monkeypatch: pytest.MonkeyPatch
 
     class Watching:
         @staticmethod
-        def derive(pre_master: bytes, client: bytes, server: bytes) -> record.MasterSecret:
+        def derive(
+            pre_master: bytes, client: bytes, server: bytes, hash_name: str
+        ) -> record.MasterSecret:
             secrets.append(pre_master)
-            return derive(pre_master, client, server)
+            return derive(pre_master, client, server, hash_name)
 
     monkeypatch.setattr(record, "MasterSecret", Watching)
     handshakes(60)

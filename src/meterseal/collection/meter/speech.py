@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -109,7 +109,7 @@ def snapshot_body(cycle: Waveforms) -> Body:
 
 def _scaled(rows: NDArray[np.float64]) -> tuple[Decimal, list[tuple[int, ...] | None]]:
     largest = float(np.nanmax(np.abs(rows), initial=0.0))
-    scale = max(Decimal(largest / _MOST).quantize(_MICRO), _MICRO)
+    scale = max(Decimal(largest / _MOST).quantize(_MICRO, ROUND_UP), _MICRO)
     steps = np.rint(np.nan_to_num(rows) / float(scale)).astype(np.int64)
     present = ~np.isnan(rows[:, 0])
     return scale, [

@@ -57,6 +57,9 @@ class SqliteDatabase:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._idle = threading.Condition()
+        self._reading = 0
+        self._is_closed = False
         try:
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
@@ -84,14 +87,9 @@ class SqliteDatabase:
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query; every thread has its own connection."""
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
         try:
-            if reader is None:
-                reader = self._local.reader = self._connect()
-                reader.execute("PRAGMA query_only=1")
-                with self._lock:
-                    self._readers.append(reader)
-            return reader.execute(sql, parameters).fetchall()
+            with self._in_use():
+                return self._reader().execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
@@ -107,11 +105,36 @@ class SqliteDatabase:
         session.run(f"CREATE INDEX by_meter_{day} ON statements_{day} (meter, sampled_at)")
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, once nobody reads: SQLite bears no close under a query."""
+        with self._idle:
+            self._is_closed = True
+            self._idle.wait_for(lambda: not self._reading)
         with self._lock:
             for connection in (self._writer, *self._readers):
                 connection.close()
             self._readers.clear()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._idle:
+            if self._is_closed:
+                raise StoreUnavailable(f"{self._path} is closed")
+            self._reading += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._reading -= 1
+                self._idle.notify_all()
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = self._connect()
+            reader.execute("PRAGMA query_only=1")
+            with self._lock:
+                self._readers.append(reader)
+        return reader
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
