@@ -171,10 +171,14 @@ async def _show(processes: Processes, settings: Settings, config: Path, seconds:
         console.print(f"display   http://{settings.station.listen}/")
     work: asyncio.Task[None] = asyncio.create_task(processes.run())
     deadline = time.monotonic() + seconds if seconds else None
+    greeted = False
     try:
         with Live(_table(processes, None), console=console, auto_refresh=False) as live:
             while not work.done() and (deadline is None or time.monotonic() < deadline):
                 await asyncio.sleep(1)
+                if not greeted and (greeting := _first_password(settings)):
+                    greeted = True
+                    live.console.print(greeting)
                 if console.is_terminal:
                     overview = await asyncio.to_thread(_overview, settings)
                     live.update(_table(processes, overview), refresh=True)
@@ -183,6 +187,19 @@ async def _show(processes: Processes, settings: Settings, config: Path, seconds:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
+
+
+def _first_password(settings: Settings) -> str | None:
+    """How to sign in for the first time, while nobody has; None otherwise."""
+    from meterseal.collection.display.users import FIRST_PASSWORD
+
+    if settings.station is None:
+        return None
+    try:
+        password = (settings.station.state / FIRST_PASSWORD).read_text("utf-8").strip()
+    except OSError:
+        return None
+    return f"sign in   user admin, one-time password {password}"
 
 
 def _table(processes: Processes, overview: Overview | None) -> Table:
