@@ -20,6 +20,7 @@ import aiomqtt
 from meterseal.collection import topics
 from meterseal.collection.collector.window import Window
 from meterseal.collection.receipts import Verdict, open_receipt
+from meterseal.collection.supervision import end_if_cancelled
 from meterseal.collection.topics import MAX_BUNDLE, MAX_BUNDLE_SIZE
 from meterseal.errors import InvalidSignature, MalformedData
 
@@ -130,6 +131,7 @@ class Uplink:
             except* (aiomqtt.MqttError, OSError) as group:
                 self.status.last_error = _first(group)
                 _log.warning("the uplink is down: %s", self.status.last_error)
+            end_if_cancelled()
             self.status.connected = False
             if self.status.connections > before:
                 pause = _BACKOFF[0]
