@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["end_if_cancelled", "keep_running"]
+__all__ = ["keep_running", "run_apart"]
 
 _log: Final = logging.getLogger("meterseal.supervision")
 _FIRST_PAUSE: Final = 1.0
@@ -17,15 +17,22 @@ _LONGEST_PAUSE: Final = 60.0
 _WELL_SECONDS: Final = 300.0
 
 
-def end_if_cancelled() -> None:
-    """Raise `CancelledError` if this task was asked to end.
+async def run_apart(work: Awaitable[None]) -> None:
+    """Run in a task of its own, which ends with this one.
 
-    A task group whose task fails just as the group is cancelled raises the failure and drops the
-    request to end (Python 3.11, 3.12): whoever goes on after failures asks here.
+    A task group drops the request to end when a task of its fails in the same moment (Python 3.11,
+    3.12). Whoever goes on after failures therefore does not stand in the group's own task.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # told to nobody: we are ending
+        raise
+    task.result()
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -35,11 +42,10 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
     while True:
         began = loop.time()
         try:
-            await run()
+            await run_apart(run())
             _log.error("%s ended; it begins again in %g s", name, pause)
         except Exception:  # noqa: BLE001  (whatever it is, the others go on and so shall this)
             _log.exception("%s failed; it begins again in %g s", name, pause)
-        end_if_cancelled()
         if loop.time() - began > _WELL_SECONDS:
             pause = _FIRST_PAUSE
         await asyncio.sleep(pause)

@@ -20,7 +20,7 @@ import aiomqtt
 from meterseal.collection import topics
 from meterseal.collection.collector.window import Window
 from meterseal.collection.receipts import Verdict, open_receipt
-from meterseal.collection.supervision import end_if_cancelled
+from meterseal.collection.supervision import run_apart
 from meterseal.collection.topics import MAX_BUNDLE, MAX_BUNDLE_SIZE
 from meterseal.errors import InvalidSignature, MalformedData
 
@@ -127,11 +127,10 @@ class Uplink:
         while True:
             before = self.status.connections
             try:
-                await self._connection()
+                await run_apart(self._connection())
             except* (aiomqtt.MqttError, OSError) as group:
                 self.status.last_error = _first(group)
                 _log.warning("the uplink is down: %s", self.status.last_error)
-            end_if_cancelled()
             self.status.connected = False
             if self.status.connections > before:
                 pause = _BACKOFF[0]
