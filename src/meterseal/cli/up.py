@@ -32,7 +32,6 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="File of settings.", show_default=True)
 ]
 _DEFAULT = Path("meterseal.toml")
-_FOR_EVER = 1 << 62
 _PORTS = {
     "broker_port": 1883,
     "nats_port": 4222,
@@ -191,7 +190,7 @@ async def _show(processes: Processes, settings: Settings, config: Path, seconds:
 
 def _first_password(settings: Settings) -> str | None:
     """How to sign in for the first time, while nobody has; None otherwise."""
-    from meterseal.collection.display.users import FIRST_PASSWORD
+    from meterseal.collection.display.users import FIRST_PASSWORD, FIRST_USER
 
     if settings.station is None:
         return None
@@ -199,7 +198,7 @@ def _first_password(settings: Settings) -> str | None:
         password = (settings.station.state / FIRST_PASSWORD).read_text("utf-8").strip()
     except OSError:
         return None
-    return f"sign in   user admin, one-time password {password}"
+    return f"sign in   user {FIRST_USER}, one-time password {password}"
 
 
 def _table(processes: Processes, overview: Overview | None) -> Table:
@@ -271,9 +270,9 @@ def _print_stored(station: StationSettings) -> None:
     try:
         registry = load_registry(station.registry.read_text("utf-8"))
         typer.echo(f"{station.name}: statements stored, each verified and signed for")
+        counts = store.counts()
         for meter in sorted(registry.meters):
-            count = sum(1 for _ in store.statements(meter, 0, _FOR_EVER))
-            typer.echo(f"  {meter}: {count}")
+            typer.echo(f"  {meter}: {counts.get(meter, 0)}")
         for refused in Views(store, registry).refused(limit=10):
             reason = refused.verdict.name.lower()
             typer.echo(f"  refused ({reason}), {refused.times} times: {refused.detail}")

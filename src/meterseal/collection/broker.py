@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
+from meterseal.collection.supervision import end_process
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,16 +71,7 @@ class EmbeddedBroker:
 
     async def stop(self) -> None:
         """Let the program end, and end it if it does not."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end_process(self._process, _STOP_SECONDS)
 
     @property
     def pid(self) -> int | None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from meterseal.x509 import Certificate
 
 __all__ = [
-    "certificates_in",
     "client_context",
     "link_context",
     "server_context",
@@ -71,13 +70,6 @@ def station_keys(path: Path) -> dict[bytes, PublicKey]:
         for each in load_certificates(path.read_bytes())
         if (constraints := each.basic_constraints) is None or not constraints.ca
     }
-
-
-def certificates_in(path: Path) -> list[Certificate]:
-    """Return the certificates of a file, or of all `.pem` files in a folder, each once."""
-    files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
-    found = (each for file in files for each in load_certificates(file.read_bytes()))
-    return list(dict.fromkeys(found))
 
 
 def _load(context: SecureContext, identity: Identity) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.config import split_address
 from meterseal.collection.credentials import server_context
+from meterseal.collection.files import stamp_of
 from meterseal.errors import MeterSealError
 from meterseal.net.gateway import Access, AccessRule, Front, GatewayLimits
 from meterseal.net.gateway.admin import Admin
@@ -38,7 +39,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self._context = server_context(settings.identity, settings.protocol)
-        self._stamp = _stamp(settings.identity)
+        self._stamp = stamp_of(_files(settings.identity))
         rules = [AccessRule(each.name, each.publish, each.subscribe) for each in settings.rule]
         self.front = Front(
             self._context.server_config(),
@@ -73,7 +74,7 @@ class Gateway:
 
         Files that cannot be read leave what was there in force: a mistake opens no door.
         """
-        stamp = _stamp(self.settings.identity)
+        stamp = stamp_of(_files(self.settings.identity))
         if stamp == self._stamp:
             return False
         self._stamp = stamp
@@ -96,11 +97,6 @@ async def run_gateway(settings: GatewaySettings) -> None:
     await Gateway(settings).run()
 
 
-def _stamp(identity: Identity) -> tuple[tuple[int, int], ...]:
-    """What changes when any of the files does; zeros for one that is missing."""
-    return tuple(_size_and_time(path) for path in _files(identity))
-
-
 def _files(identity: Identity) -> Iterator[Path]:
     yield identity.certificate
     yield identity.key
@@ -108,11 +104,3 @@ def _files(identity: Identity) -> Iterator[Path]:
         yield identity.encryption_key
     yield identity.ca
     yield from identity.crls
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns

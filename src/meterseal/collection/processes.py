@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection.supervision import end_process
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -68,7 +70,7 @@ class Processes:
             await asyncio.gather(*tasks)
         finally:
             for child in reversed(self.children):
-                await _stop(child)
+                await end_process(child.process, _STOP_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -93,16 +95,3 @@ class Processes:
                 pause = _FIRST_PAUSE
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-async def _stop(child: Child) -> None:
-    process = child.process
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

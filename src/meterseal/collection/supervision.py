@@ -1,15 +1,16 @@
-"""Tasks that outlive their failures: what fails is told, waited out, and begun again."""
+"""Tasks that outlive their failures, and processes that end when they are told to."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["keep_running", "run_apart"]
+__all__ = ["end_process", "keep_running", "run_apart"]
 
 _log: Final = logging.getLogger("meterseal.supervision")
 _FIRST_PAUSE: Final = 1.0
@@ -33,6 +34,19 @@ async def run_apart(work: Awaitable[None]) -> None:
             task.exception()  # told to nobody: we are ending
         raise
     task.result()
+
+
+async def end_process(process: asyncio.subprocess.Process | None, patience: float) -> None:
+    """Let a child process end, and end it if it has not after `patience` seconds."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), patience)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -18,7 +18,7 @@ from meterseal.errors import MeterSealError, UsageError
 from meterseal.net import open_connection
 from meterseal.net.gateway import Access, AccessRule, Front, GatewayLimits, Tail
 from meterseal.net.gateway.admin import Admin
-from meterseal.net.gateway.front import TURNS
+from meterseal.net.gateway.listener import TURNS
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,

@@ -21,12 +21,12 @@ from meterseal.collection.collector.profiles import Alink, OwnTopics, Profile
 from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.config import split_address
 from meterseal.collection.credentials import (
-    certificates_in,
     link_context,
     signing_identity,
     station_keys,
 )
 from meterseal.collection.dlt645.link import Timing, open_serial, open_tcp
+from meterseal.collection.files import certificates_in
 from meterseal.collection.modbus import SDM630, load_map
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.sealing import Sealer

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meterseal.collection.display.sessions import Sessions, Throttle
+from meterseal.collection.station.ingest import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Display"]
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True, kw_only=True)
 class Display:
     """A display of one station; `clock` tells UTC in ms, `trust` the roots of today."""
@@ -38,7 +34,7 @@ class Display:
     users: Users
     trust: Callable[[], TrustStore]
     metrics: CollectorRegistry
-    clock: Callable[[], int] = _now
+    clock: Callable[[], int] = utc_now
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
     spectra: dict[tuple[MeterAddress, int, int], Mapping[str, Spectrum]] = field(

@@ -8,6 +8,7 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection.files import certificates_in, stamp_of
 from meterseal.collection.receipts import ReceiptSigner
 from meterseal.collection.station.check import Checker, TimeWindow
 from meterseal.collection.station.directory import Directory
@@ -21,7 +22,7 @@ from meterseal.x509 import RevocationPolicy, TrustStore, load_certificates, load
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from meterseal.collection.station.inbox import Inbox
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from meterseal.crypto import sm2
     from meterseal.x509 import Certificate
 
-__all__ = ["Nats", "Station", "StationConfig", "load_folder", "run"]
+__all__ = ["Nats", "Station", "StationConfig", "run"]
 
 _log = logging.getLogger("meterseal.station")
 _REFRESH: Final = 10.0
@@ -86,7 +87,7 @@ class Station:
         self.config = config
         self.metrics = metrics or Metrics()
         self._clock = clock
-        self._seen = _stamps(config)
+        self._seen = stamp_of(_files(config))
         self.store = open_store(config.store)
         self.directory = Directory(TrustStore())
         self.checker = Checker(
@@ -96,7 +97,7 @@ class Station:
         self.reload()
         self.directory.add(self.store.certificates())
         if config.certificates is not None:
-            self.directory.add(load_folder(config.certificates))
+            self.directory.add(certificates_in(config.certificates))
         self.metrics.certificates.set(len(self.directory))
 
     def reload(self) -> None:
@@ -156,7 +157,7 @@ class Station:
         """Read files again that changed; what cannot be read leaves everything as it is."""
         while True:
             await asyncio.sleep(_REFRESH)
-            stamps = await asyncio.to_thread(_stamps, self.config)
+            stamps = await asyncio.to_thread(stamp_of, _files(self.config))
             if stamps != self._seen:
                 self._seen = stamps
                 await self.try_reload()
@@ -203,19 +204,6 @@ async def run(config: StationConfig) -> None:
         station.close()
 
 
-def load_folder(path: Path) -> list[Certificate]:
-    """Return the certificates of a file, or of all `.pem` files in a folder."""
-    files: Sequence[Path] = sorted(path.glob("*.pem")) if path.is_dir() else [path]
-    return [each for file in files for each in load_certificates(file.read_bytes())]
-
-
-def _stamps(config: StationConfig) -> tuple[tuple[int, int], ...]:
-    """What changes when one of the files does."""
-    stamps = []
-    for path in (config.ca, config.registry, *config.crls):
-        try:
-            status = path.stat()
-            stamps.append((status.st_mtime_ns, status.st_size))
-        except OSError:
-            stamps.append((0, 0))
-    return tuple(stamps)
+def _files(config: StationConfig) -> tuple[Path, ...]:
+    """The files that may change while the station runs."""
+    return (config.ca, config.registry, *config.crls)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 import urllib.request
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from meterseal.collection.config import split_address
 from meterseal.collection.credentials import link_context, signing_identity
+from meterseal.collection.station.ingest import utc_now
 from meterseal.collection.station.mqtt import Broker
 from meterseal.collection.station.run import Nats, Station, StationConfig
 from meterseal.collection.station.store import StoreUnavailable
@@ -102,6 +102,6 @@ def _link(link: dict[str, Any]) -> LinkRecord:
         protocol=str(link["protocol"]),
         suite=str(link["suite"]),
         since=int(link["since"] * 1000),
-        last_seen=time.time_ns() // 1_000_000,
+        last_seen=utc_now(),
         messages=int(link["published"]),
     )

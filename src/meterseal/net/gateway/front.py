@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from meterseal.errors import CertificateRejected, HandshakeTimeout, MalformedData, MeterSealError
 from meterseal.net.gateway.links import Link, Links, Refusal
+from meterseal.net.gateway.listener import Listener
 from meterseal.net.gateway.mqtt import Guard, NotAllowed
 from meterseal.net.gateway.pace import Paces
 from meterseal.net.streams import SecureStream
@@ -30,8 +31,6 @@ __all__ = ["Front", "GatewayLimits"]
 _log: Final = logging.getLogger("meterseal.gateway")
 _CHUNK: Final = 64 * 1024
 _GRACE_SECONDS: Final = 5.0
-TURNS: Final = 5
-"""Turns of the loop that a connection may take from the kernel to its task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,26 +85,18 @@ class Front:
         self._paces = Paces(
             self._limits.handshakes, self._limits.handshakes_of_one, time.monotonic()
         )
-        self._server: asyncio.Server | None = None
-        self._tasks: dict[asyncio.Task[None], Link | None] = {}
+        self._listener = Listener(self._accept, backlog=1024)
+        self._served: dict[asyncio.Task[None], Link] = {}
         self._beginning: Counter[str] = Counter()
         self.links = Links()
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; returns the address in use (port 0 takes a free one)."""
-        self._server = await asyncio.start_server(self._accept, host, port, backlog=1024)
-        address = self._server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
+        return await self._listener.start(host, port)
 
     async def close(self) -> None:
         """Stop listening and end all links."""
-        if self._server is not None:
-            self._server.close()
-        for _ in range(TURNS):
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
+        await self._listener.close()
 
     def reload(self, config: ServerConfig) -> int:
         """Use other certificates, trust or revocation lists from now on; returns how many ended.
@@ -114,8 +105,8 @@ class Front:
         """
         self._config = config
         ended = 0
-        for task, link in list(self._tasks.items()):
-            if link is not None and (reason := self._objection(link.session)) is not None:
+        for task, link in list(self._served.items()):
+            if (reason := self._objection(link.session)) is not None:
                 self._refuse(link.address, link.name, reason)
                 task.cancel()
                 ended += 1
@@ -126,18 +117,13 @@ class Front:
         if task is None:
             return
         address = str(writer.get_extra_info("peername")[0])
-        self._tasks[task] = None
         try:
             await self._serve(task, address, reader, writer)
         except (MeterSealError, OSError) as error:
-            link = self._tasks[task]
+            link = self._served.get(task)
             self._refuse(address, link.name if link else None, error)
-        except asyncio.CancelledError:
-            # Ended by us; the server's callback must not raise it further.
-            writer.transport.abort()
         finally:
-            del self._tasks[task]
-            writer.close()
+            self._served.pop(task, None)
 
     async def _serve(
         self,
@@ -152,7 +138,7 @@ class Front:
             with self._begin(address):
                 session = await stream.handshake(self._limits.beginning_seconds)
                 link = Link(self._name_of(session, address), address, session, self._clock())
-                self._tasks[task] = link
+                self._served[task] = link
                 guard = self._guard(link)
                 first = await self._first(stream, guard)
             self.links.add(link)
@@ -169,7 +155,7 @@ class Front:
     def _begin(self, address: str) -> Iterator[None]:
         """Count a connection that has not yet shown who it is, if there is room for it."""
         limits = self._limits
-        if len(self._tasks) > limits.connections:
+        if len(self._listener) > limits.connections:
             raise _TooMany(f"{limits.connections} connections are open")
         if self._beginning.total() >= limits.beginning:
             raise _TooMany(f"{limits.beginning} connections are beginning")

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import MeterSealError
-from meterseal.net.gateway.front import TURNS
+from meterseal.net.gateway.listener import Listener
 from meterseal.net.streams import SecureStream, open_connection
 
 if TYPE_CHECKING:
@@ -36,39 +36,21 @@ class Tail:
         self._target = host, port
         self._server_name = server_name
         self._session: Session | None = None
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._accept)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; returns the address in use (port 0 takes a free one)."""
-        self._server = await asyncio.start_server(self._accept, host, port)
-        address = self._server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
+        return await self._listener.start(host, port)
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
-        if self._server is not None:
-            self._server.close()
-        for _ in range(TURNS):
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
+        await self._listener.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            return
-        self._tasks.add(task)
         try:
             await self._serve(reader, writer)
         except (MeterSealError, OSError) as error:
             _log.warning("no sealed way to %s:%d: %s", *self._target, error)
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = self._target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.station.store.batch import BatchWriter
@@ -15,6 +16,7 @@ from meterseal.x509 import Certificate, CertificateRevocationList
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from meterseal.collection.model import MeterAddress
     from meterseal.collection.station.store.database import Database, Row
     from meterseal.collection.station.store.records import Check, Committed, Refusal
 
@@ -141,6 +143,14 @@ class Store:
     def days(self) -> list[int]:
         """Return the days of which there are statements, rising."""
         return [day for (day,) in self.database.read("SELECT day FROM days ORDER BY day")]
+
+    def counts(self) -> dict[MeterAddress, int]:
+        """Return how many statements of each meter are kept."""
+        counts: Counter[MeterAddress] = Counter()
+        for day in self.days():
+            sql = f"SELECT meter, count(*) FROM statements_{day} GROUP BY meter"  # noqa: S608
+            counts.update({address(meter): int(count) for meter, count in self.database.read(sql)})
+        return counts
 
     def statements(self, meter: str, start: int, end: int) -> Iterator[Stored]:
         """Yield a meter's statements sampled from `start` to before `end`, in that order."""
