@@ -55,6 +55,12 @@ def test_a_committed_statement_is_kept_with_the_bytes_that_were_signed(store: St
     assert committed.stored == 1
 
 
+def test_statements_are_counted_by_meter_over_all_days(store: Store) -> None:
+    assert store.counts() == {}
+    store.commit(checks(*(reading(number) for number in (1, 2, 3))), [], NOW)
+    assert store.counts() == {PLAIN: len(stored(store))} == {PLAIN: 3}
+
+
 def test_only_a_commit_makes_the_proof_of_one() -> None:
     with pytest.raises(InternalError, match="can only come from a commit"):
         Committed({}, 0, 0, {}, NOW, object())
