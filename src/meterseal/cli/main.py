@@ -19,6 +19,7 @@ from meterseal.cli import (
     evidence,
     gateway,
     key,
+    lab,
     meter,
     pki,
     session,
@@ -56,6 +57,7 @@ app.command()(up.run)
 app.command()(up.up)
 app.command()(demo.demo)
 app.command()(meter.meter)
+app.add_typer(lab.app, name="lab")
 
 
 def _print_version(wanted: bool) -> None:

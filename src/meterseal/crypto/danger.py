@@ -1,7 +1,7 @@
-"""SM2 with nonces given from outside: for test vectors, dangerous anywhere else.
+"""SM2 with nonces given from outside: for test vectors and the lab, dangerous anywhere else.
 
 Whoever knows the nonce of one signature has the private key, and so has whoever sees two signatures
-made with one nonce. Nothing but tests may import this module.
+made with one nonce. Nothing but tests and the lab may import this module.
 """
 
 from meterseal._core import (

@@ -1,0 +1,17 @@
+"""`meterseal lab`: the experiment of the design repeated, randomness measured, attacks tried."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Repeat the experiment of the design, measure randomness, attack what was built.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _lab() -> None:
+    """Repeat the experiment of the design, measure randomness, attack what was built."""
