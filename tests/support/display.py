@@ -15,7 +15,7 @@ from meterseal.collection.display.display import Display
 from meterseal.collection.display.users import Role, Users
 from meterseal.collection.model import Quality, Quantity, Reading, Snapshot
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.station.store import LinkRecord, Refusal, Store, open_store
+from meterseal.collection.station.store import LinkRecord, Refusal, Store, TurnedAway, open_store
 from meterseal.collection.station.views import Views
 from support.station import (
     DAY,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "a good password 1"
 NAMES = {"vera": Role.VIEWER, "otto": Role.OPERATOR, "sofia": Role.SECURITY_OFFICER}
+GATEWAY = "127.0.0.1:9883"
 _WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -167,15 +168,37 @@ def fill(store: Store) -> None:
     store.commit(checks(Reading(meter=OTHER, epoch=EPOCH, sequence=9, sampled_at=NOW - 4 * MINUTE,
                                 values={Quantity.ACTIVE_POWER: 31000})), [], NOW)  # fmt: skip
     store.commit([], [refusal(Verdict.SIGNATURE, "the signature does not verify")], NOW)
-    for name, subject, protocol, suite, days in (
-        ("collector-1", "C=CN, O=Grid, CN=collector-1", "TLS 1.3", "TLS_SM4_GCM_SM3", 512),
-        ("station-1", "C=CN, O=Grid, CN=station-1", "TLCP 1.1", "ECDHE_SM4_GCM_SM3", 12),
-    ):
-        store.save_link(
-            LinkRecord(name, subject, "5F3A90C2417E66D1", NOW + days * DAY, protocol, suite,
-                       NOW - 5000 * 1000, NOW - 2000, 3021)
-        )  # fmt: skip
+    store.save_links([
+        link("collector-1", days=512, key_share="curveSM2MLKEM768"),
+        link("station-1", days=12, protocol="TLCP 1.1", suite="ECDHE_SM4_GCM_SM3"),
+    ])  # fmt: skip
+    turned_away = [
+        TurnedAway(GATEWAY, NOW - 90_000, "10.2.0.7", None, "handshake", "no common suite"),
+        TurnedAway(GATEWAY, NOW - 60_000, "10.2.0.9", "collector-9", "certificate: revoked",
+                   "a certificate of the chain is revoked"),
+        TurnedAway(GATEWAY, NOW - 50_000, "10.2.0.9", "collector-9", "certificate: revoked",
+                   "a certificate of the chain is revoked"),
+    ]  # fmt: skip
+    store.save_turned_away(GATEWAY, turned_away)
     store.save_statuses({"collector-1": STATUS}, NOW - 4000)
+
+
+def link(
+    name: str,
+    *,
+    days: int = 1,
+    protocol: str = "TLS 1.3",
+    suite: str = "TLS_SM4_GCM_SM3",
+    key_share: str = "",
+) -> LinkRecord:
+    """The session of a client whose certificate is valid for so many days from now."""
+    return LinkRecord(
+        name=name, gateway=GATEWAY, address="10.2.0.4", subject=f"C=CN, O=Grid, CN={name}",
+        issuer="C=CN, O=Grid, CN=issuing CA", serial_number="5F3A90C2417E66D1",
+        not_before=NOW - 200 * DAY, not_after=NOW + days * DAY, protocol=protocol, suite=suite,
+        key_share=key_share, since=NOW - 5000 * 1000, last_seen=NOW - 2000, messages=3021,
+        received=2_212_008, sent=48_113,
+    )  # fmt: skip
 
 
 STATUS = json.dumps(

@@ -12,9 +12,9 @@ import pytest
 from collection.display.conftest import Client
 from meterseal.collection.model import Quantity
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.station.store import LinkRecord, StoreUnavailable
-from support.display import PASSWORD, STATUS, make_display, refusal, sealed, three_phase
-from support.station import DAY, MINUTE, NOW, SEALING, checks, event
+from meterseal.collection.station.store import StoreUnavailable
+from support.display import PASSWORD, STATUS, link, make_display, refusal, sealed, three_phase
+from support.station import MINUTE, NOW, SEALING, checks, event
 
 if TYPE_CHECKING:
     from meterseal.collection.display.display import Display
@@ -30,10 +30,7 @@ def api(client: Client, display: Display) -> Client:
     readings = [three_phase(n, seconds=60 * (n - 10), CURRENT_C=None) for n in numbers]
     display.store.commit(sealed(*readings), [refusal(Verdict.REVOKED, "on a list")], NOW)
     display.store.commit(checks(event(1)), [], NOW)
-    link = LinkRecord(
-        "collector-1", "CN=collector-1", "7F", NOW + DAY, "TLCP 1.1", "S", NOW, NOW, 3
-    )
-    display.store.save_link(link)
+    display.store.save_links([link("collector-1")])
     display.store.save_statuses({"collector-1": STATUS}, NOW)
     client.sign_in("vera")
     return client
@@ -146,9 +143,11 @@ def test_what_is_wrong_is_said_in_json(api: Client, path: str, status: int) -> N
 
 
 def test_links_alarms_and_what_was_refused(api: Client) -> None:
-    (link,) = api.get("/api/links").json()
-    assert link["refused"] == {"REVOKED": 1}
-    assert link["session"]["protocol"] == "TLCP 1.1"
+    (shown,) = api.get("/api/links").json()
+    assert shown["refused"] == {"REVOKED": 1}
+    assert shown["session"]["protocol"] == "TLS 1.3"
+    assert shown["session"]["issuer"] == "C=CN, O=Grid, CN=issuing CA"
+    assert api.get("/api/turned-away").json() == []
     (alarm,) = api.get("/api/alarms?active=true").json()
     assert (alarm["kind"], alarm["phase"], alarm["ended_at"]) == ("VOLTAGE_LOSS", 2, None)
     assert api.get(f"/api/alarms?meter={SEALING}").json() == []

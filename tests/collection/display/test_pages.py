@@ -168,8 +168,10 @@ def test_the_security_page_tells_links_and_refusals(
     client.sign_in("vera")
     page = client.get("/security").text
     for shown in ("TLS_SM4_GCM_SM3", "TLS 1.3", "5F3A90C2417E66D1", "512 days left", "83 min",
-                  "signature 1", "revoked 1", "on a list", "12 days left"):  # fmt: skip
+                  "signature 1", "revoked 1", "on a list", "12 days left", "curveSM2MLKEM768",
+                  "CN=issuing CA", "2.1 MiB / 47.0 KiB", "no common suite"):  # fmt: skip
         assert shown in page
+    assert page.count("data-turned-away") == 2, "alike ones stand in one line"
     clock.now += 13 * DAY
     client.sign_in("vera")
     assert "expired" in client.get("/security").text

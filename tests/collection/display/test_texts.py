@@ -12,7 +12,7 @@ from meterseal.collection.display.texts import TEXTS
 from meterseal.collection.display.users import Role
 from meterseal.collection.model import EventCode, Quality, Quantity
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.station.store.alarms import CLONE, CONFLICT, GAP
+from meterseal.collection.station.store.alarms import CERTIFICATE, CLOCK, CLONE, CONFLICT, GAP
 
 PACKAGE = resources.files("meterseal.collection.display")
 ASIAN = re.compile(r"[\u4e00-\u9fff]")
@@ -34,7 +34,7 @@ def keys_of_names() -> set[str]:
     """Keys that are put together from names."""
     keys = {f"verdict_{verdict.name}" for verdict in Verdict}
     keys |= {f"alarm_{code.name}" for code in EventCode} | {
-        f"alarm_{k}" for k in (GAP, CLONE, CONFLICT)
+        f"alarm_{k}" for k in (CERTIFICATE, CLOCK, CLONE, CONFLICT, GAP)
     }
     keys |= {f"quality_{flag.name}" for flag in [*Quality, Quality.SOUND]}
     keys |= {f"role_{role.name}" for role in Role}
@@ -42,6 +42,8 @@ def keys_of_names() -> set[str]:
     keys |= {f"kind_{kind}" for kind in ("Reading", "EventRecord", "Snapshot", "unreadable")}
     keys |= {f"range_{name}" for name in RANGES} | {f"tariff_{name}" for name in TARIFFS}
     keys |= {f"origin_{origin}" for origin in ("meter", "station")}
+    kinds = ("limit", "idle", "handshake_timeout", "not_allowed", "malformed", "handshake")
+    keys |= {f"turned_{kind}" for kind in (*kinds, "certificate", "connection")}
     return keys | {re.sub("_[ABC]$", "", quantity.name) for quantity in Quantity}
 
 

@@ -22,6 +22,7 @@ from meterseal.collection.station.run import Station, StationConfig, run
 from meterseal.collection.station.store import open_store
 from meterseal.errors import MeterSealError
 from meterseal.x509 import dump_certificates, dump_crls
+from support.display import link
 from support.station import DAY, NOW, PLAIN, reading, world
 
 if TYPE_CHECKING:
@@ -195,6 +196,22 @@ def test_a_list_that_ran_out_stops_nothing_for_good(config: StationConfig) -> No
         again.close()
 
     asyncio.run(story())
+
+
+def test_raises_an_alarm_for_certificates_that_end_soon(config: StationConfig) -> None:
+    clock = [NOW]
+    station = Station(config, metrics=Metrics(CollectorRegistry()), clock=lambda: clock[0])
+    certificate = world().collector.certificate
+    station.look_at_certificates()
+    assert station.views.alarms(clock[0]) == []
+    clock[0] = int(certificate.not_after.timestamp() * 1000) - DAY
+    station.store.save_links([link("collector-9", days=(clock[0] - NOW) // DAY + 3)])
+    station.look_at_certificates()
+    told = station.views.alarms(clock[0])
+    assert {alarm.kind for alarm in told} == {"CERTIFICATE_ENDS"}
+    for subject in (str(certificate.subject), "CN=collector-9"):
+        assert any(subject in alarm.detail for alarm in told)
+    station.close()
 
 
 def test_does_not_start_with_files_that_are_wrong(config: StationConfig) -> None:

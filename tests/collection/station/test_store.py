@@ -8,17 +8,19 @@ import pytest
 
 from meterseal.collection.model import Quality
 from meterseal.collection.receipts import Entry, Verdict
+from meterseal.collection.station.expiry import Ending
 from meterseal.collection.station.store import (
     Arrival,
     Committed,
-    LinkRecord,
     Refusal,
     Store,
     StoreUnavailable,
+    TurnedAway,
     open_store,
 )
 from meterseal.collection.station.store import batch as batch_module
 from meterseal.errors import InternalError, UsageError
+from support.display import GATEWAY, link
 from support.postgresql import fresh_database
 from support.station import (
     DAY,
@@ -284,11 +286,32 @@ def test_an_alarm_is_acknowledged_by_whoever_is_first(store: Store) -> None:
 
 
 def test_the_newest_session_of_a_link_is_kept(store: Store) -> None:
-    link = LinkRecord("collector-1", "CN=collector-1", "7f", NOW + DAY, "TLCP", "X", NOW, NOW, 1)
-    store.save_link(link)
-    store.save_link(replace(link, messages=2, last_seen=NOW + 1))
-    rows = store.database.read("SELECT name, messages, last_seen FROM links")
-    assert rows == [("collector-1", 2, NOW + 1)]
+    first = link("collector-1")
+    store.save_links([first, link("station-1")])
+    store.save_links([replace(first, messages=2, last_seen=NOW + 1)])
+    rows = store.database.read("SELECT name, messages, last_seen FROM sessions ORDER BY name")
+    assert rows == [("collector-1", 2, NOW + 1), ("station-1", 3021, NOW - 2000)]
+
+
+def test_of_each_gateway_the_newest_thousand_it_turned_away_are_kept(store: Store) -> None:
+    away = [TurnedAway(GATEWAY, n, "10.0.0.1", None, "limit", "full") for n in range(1, 1500)]
+    store.save_turned_away(GATEWAY, away[:900])
+    store.save_turned_away("other:1", [replace(away[0], gateway="other:1")])
+    store.save_turned_away(GATEWAY, away[500:])
+    counted = "SELECT gateway, count(*), min(at), max(at) FROM turned_away GROUP BY gateway"
+    rows = store.database.read(counted + " ORDER BY gateway")
+    assert rows == [(GATEWAY, 1000, 500, 1499), ("other:1", 1, 1, 1)]
+
+
+def test_a_certificate_that_ends_is_one_alarm_until_its_subject_has_another(store: Store) -> None:
+    ending = Ending("CN=collector-1", "7F", NOW + DAY)
+    for now in (NOW, NOW + 1):
+        store.note_certificates([ending], {"CN=other"}, now)
+    sql = "SELECT name, kind, began_at, ended_at FROM alarms"
+    name = "certificate/CN=collector-1/7F"
+    assert store.database.read(sql) == [(name, "CERTIFICATE_ENDS", NOW, None)]
+    store.note_certificates([], {"CN=collector-1"}, NOW + 2)
+    assert store.database.read(sql) == [(name, "CERTIFICATE_ENDS", NOW, NOW + 2)]
 
 
 def test_a_second_writer_sees_what_the_first_committed(address: str) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from meterseal.collection.model import Quality, Quantity, Reading, Snapshot
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.station.store import LinkRecord, Refusal, Store
+from meterseal.collection.station.store import Refusal, Store, TurnedAway
 from meterseal.collection.station.views import Views
 from meterseal.errors import UsageError
+from support.display import GATEWAY, link
 from support.station import (
     DAY,
     EPOCH,
@@ -186,9 +187,8 @@ def test_refused_statements_are_listed_with_header_and_reason(store: Store, view
 def test_links_join_the_session_with_what_came_over_it(store: Store, views: Views) -> None:
     (bad,) = checks(reading(9))
     store.commit(checks(reading(1)), [Refusal(bad.arrival, Verdict.TIME, "", bad.sealed)], NOW)
-    session = LinkRecord("collector-1", "CN=collector-1", "7f", NOW, "TLCP", "X", NOW, NOW, 3)
-    store.save_link(session)
-    store.save_link(LinkRecord("station-1", "CN=station-1", "80", NOW, "TLCP", "X", NOW, NOW, 3))
+    session = link("collector-1")
+    store.save_links([session, link("station-1")])
     collector, station = views.links()
     assert (collector.messages, collector.refused) == (2, {Verdict.TIME: 1})
     assert collector.session == session
@@ -196,6 +196,17 @@ def test_links_join_the_session_with_what_came_over_it(store: Store, views: View
     store.save_statuses({"collector-1": '{"online": true}'}, NOW)
     (status,) = views.collectors()
     assert (status.stored, status.refused, status.status) == (1, 1, '{"online": true}')
+
+
+def test_whom_gateways_turned_away_for_one_reason_stands_in_one_line(
+    store: Store, views: Views
+) -> None:
+    again = [TurnedAway(GATEWAY, at, "10.0.0.9", "x", "limit", "full") for at in (NOW, NOW + 5)]
+    other = TurnedAway(GATEWAY, NOW + 1, "10.0.0.9", None, "handshake", "no common suite")
+    store.save_turned_away(GATEWAY, [*again, other])
+    limit, handshake = views.turned_away()
+    assert (limit.last, limit.first_at, limit.times) == (again[1], NOW, 2)
+    assert (handshake.last, handshake.times) == (other, 1)
 
 
 def test_readings_are_exported_in_the_order_of_sampling(store: Store, views: Views) -> None:

@@ -356,6 +356,9 @@ def test_the_operator_sees_links_and_counts() -> None:
                 shown = json.loads(await asyncio.to_thread(get, "/links"))
                 assert shown["links"][0]["name"] == "collector-1"
                 assert shown["links"][0]["protocol"] == "TLS 1.3"
+                assert shown["links"][0]["key_share"] == "curveSM2MLKEM768"
+                assert shown["links"][0]["issuer"]
+                assert shown["links"][0]["not_before"] < shown["links"][0]["not_after"]
                 assert shown["latest_refusals"][0]["address"] == "127.0.0.1"
                 metrics = (await asyncio.to_thread(get, "/metrics")).decode()
                 assert 'meterseal_gateway_links{gateway="gateway-1"} 1.0' in metrics

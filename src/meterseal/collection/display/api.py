@@ -110,6 +110,12 @@ def links(request: Request, _: Program) -> list[dict[str, Any]]:
     return [_object(link) for link in display_of(request).views.links()]
 
 
+@router.get("/api/turned-away")
+def turned_away(request: Request, _: Program) -> list[dict[str, Any]]:
+    """Return whom gateways turned away, the newest first, alike ones together, at most 1000."""
+    return [_object(each) for each in display_of(request).views.turned_away(_MOST_ROWS)]
+
+
 @router.get("/api/alarms")
 def alarms(
     request: Request, _: Program, *, active: bool = False, meter: str | None = None

@@ -119,8 +119,13 @@ def alarms(
 def security(request: Request, _: Visiting) -> Response:
     """Show how each link is protected, and what was refused."""
     views = display_of(request).views
-    refused = views.refused(limit=_REFUSED_SHOWN)
-    return show(request, "security.html", links=views.links(), refused=refused)
+    return show(
+        request,
+        "security.html",
+        links=views.links(),
+        refused=views.refused(limit=_REFUSED_SHOWN),
+        turned_away=views.turned_away(_REFUSED_SHOWN),
+    )
 
 
 @router.get("/collectors")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-__all__ = ["age", "amount", "clock_time", "language_of", "show"]
+__all__ = ["age", "amount", "clock_time", "language_of", "show", "size"]
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 _TEMPLATES: Final = Environment(
@@ -54,6 +54,7 @@ def show(
         t=translate,
         texts_of=partial(_phases, translate),
         named=partial(_named, translate),
+        size=size,
         age=partial(age, translate),
         at=partial(clock_time, offset),
         day=lambda at: clock_time(offset, at)[:10],
@@ -125,6 +126,14 @@ def _named(translate: Callable[..., str], kind: str, name: str) -> str:
     """Return the text of a name that came from the store; one that is new stands for itself."""
     key = f"{kind}_{name}"
     return translate(key) if key in TEXTS else name
+
+
+def size(count: int) -> str:
+    """Say a number of bytes in the largest unit that leaves a digit before the point."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if count >> power:
+            return f"{count / (1 << power):.1f} {unit}"
+    return f"{count} B"
 
 
 def _phases(translate: Callable[..., str], name: str) -> str:

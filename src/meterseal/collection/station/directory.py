@@ -83,6 +83,11 @@ class Directory:
     def __len__(self) -> int:
         return len(self._known)
 
+    def certificates(self) -> list[Certificate]:
+        """Return all that are known, those of intermediate CAs too."""
+        with self._lock:
+            return [*self._known.values(), *self._helpers.values()]
+
     def add(self, certificates: Iterable[Certificate]) -> None:
         """Know certificates from a source of our own; they are verified when they are needed."""
         with self._lock:

@@ -12,6 +12,7 @@ from meterseal.collection.files import certificates_in, stamp_of
 from meterseal.collection.receipts import ReceiptSigner
 from meterseal.collection.station.check import Checker, TimeWindow
 from meterseal.collection.station.directory import Directory
+from meterseal.collection.station.expiry import Ending, endings
 from meterseal.collection.station.ingest import Ingest, ReceiptWriter, utc_now
 from meterseal.collection.station.metrics import Metrics
 from meterseal.collection.station.registry import load_registry
@@ -36,6 +37,7 @@ _log = logging.getLogger("meterseal.station")
 _REFRESH: Final = 10.0
 """Seconds between looks at the files that may change."""
 _FORGET: Final = 3600.0
+_CERTIFICATES: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class Station:
                 tasks.create_task(ingest.run())
                 tasks.create_task(self._refresh())
                 tasks.create_task(self._forget())
+                tasks.create_task(self._watch_certificates())
         finally:
             await source.close()
 
@@ -183,6 +186,26 @@ class Station:
             except StoreUnavailable as error:
                 _log.error("cannot forget: %s", error)
             await asyncio.sleep(_FORGET)
+
+    async def _watch_certificates(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.look_at_certificates)
+            except (MeterSealError, OSError) as error:
+                _log.error("cannot tell which certificates end: %s", error)
+            await asyncio.sleep(_CERTIFICATES)
+
+    def look_at_certificates(self) -> None:
+        """Raise an alarm for each certificate that ends soon: our own, CAs', signers', links'."""
+        trust = load_certificates(self.config.ca.read_bytes())
+        certificates = (self.config.certificate, *trust, *self.directory.certificates())
+        known = {Ending.of(each) for each in certificates}
+        for link in self.views.links():
+            if link.session is not None:
+                session = link.session
+                known.add(Ending(session.subject, session.serial_number, session.not_after))
+        now = self._clock()
+        self.store.note_certificates(*endings(known, now), now)
 
 
 async def run(config: StationConfig) -> None:

@@ -15,7 +15,7 @@ from meterseal.collection.station.ingest import utc_now
 from meterseal.collection.station.mqtt import Broker
 from meterseal.collection.station.run import Nats, Station, StationConfig
 from meterseal.collection.station.store import StoreUnavailable
-from meterseal.collection.station.store.records import LinkRecord
+from meterseal.collection.station.store.records import LinkRecord, TurnedAway
 from meterseal.collection.supervision import keep_running
 
 if TYPE_CHECKING:
@@ -79,12 +79,19 @@ async def _watch_links(station: Station, settings: StationSettings) -> None:
     while True:
         for gateway in settings.gateways:
             try:
-                answer = await asyncio.to_thread(_ask, gateway)
-                for link in answer["links"]:
-                    await asyncio.to_thread(station.store.save_link, _link(link))
+                await asyncio.to_thread(_keep_report, station, gateway)
             except (OSError, ValueError, KeyError, TypeError, StoreUnavailable) as error:
                 _log.warning("no links of the gateway at %s: %s", gateway, error)
         await asyncio.sleep(_LINKS_SECONDS)
+
+
+def _keep_report(station: Station, gateway: str) -> None:
+    """Ask a gateway, and keep what it says; clients without a certificate have no link to show."""
+    answer = _ask(gateway)
+    known = [each for each in answer["links"] if "subject" in each]
+    station.store.save_links([_link(gateway, each) for each in known])
+    refused = [_turned_away(gateway, each) for each in answer["latest_refusals"]]
+    station.store.save_turned_away(gateway, refused)
 
 
 def _ask(gateway: str) -> Any:  # noqa: ANN401  (JSON)
@@ -93,15 +100,37 @@ def _ask(gateway: str) -> Any:  # noqa: ANN401  (JSON)
         return json.loads(answer.read(_MAX_ANSWER))
 
 
-def _link(link: dict[str, Any]) -> LinkRecord:
+def _link(gateway: str, link: dict[str, Any]) -> LinkRecord:
     return LinkRecord(
         name=str(link["name"]),
+        gateway=gateway,
+        address=str(link["address"]),
         subject=str(link["subject"]),
+        issuer=str(link["issuer"]),
         serial_number=str(link["serial"]),
-        not_after=int(datetime.fromisoformat(link["not_after"]).timestamp() * 1000),
+        not_before=_milliseconds(link["not_before"]),
+        not_after=_milliseconds(link["not_after"]),
         protocol=str(link["protocol"]),
         suite=str(link["suite"]),
+        key_share=str(link["key_share"]),
         since=int(link["since"] * 1000),
         last_seen=utc_now(),
         messages=int(link["published"]),
+        received=int(link["received"]),
+        sent=int(link["sent"]),
     )
+
+
+def _turned_away(gateway: str, refusal: dict[str, Any]) -> TurnedAway:
+    return TurnedAway(
+        gateway=gateway,
+        at=int(refusal["at"] * 1000),
+        address=str(refusal["address"]),
+        name=None if refusal["name"] is None else str(refusal["name"]),
+        kind=str(refusal["kind"]),
+        reason=str(refusal["reason"]),
+    )
+
+
+def _milliseconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)

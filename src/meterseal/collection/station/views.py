@@ -17,7 +17,7 @@ from meterseal.collection.sealing import open_sealed
 from meterseal.collection.station.store.aggregates import LEVELS, series
 from meterseal.collection.station.store.alarms import GAP
 from meterseal.collection.station.store.batch import ACTIVITY
-from meterseal.collection.station.store.records import LinkRecord, address
+from meterseal.collection.station.store.records import LinkRecord, TurnedAway, address
 from meterseal.collection.station.store.store import DAY
 from meterseal.errors import UsageError
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alarm",
+    "ClientsRefused",
     "CollectorStatus",
     "DayEnergy",
     "Latest",
@@ -195,6 +196,15 @@ class Link:
     messages: int
     refused: dict[Verdict, int]
     session: LinkRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsRefused:
+    """Clients that a gateway turned away for one and the same reason: the last, and how many."""
+
+    last: TurnedAway
+    first_at: int
+    times: int
 
 
 class Views:
@@ -377,7 +387,8 @@ class Views:
     def links(self) -> list[Link]:
         """Return the links of all clients, by name; refusals are those of all days kept."""
         columns = ", ".join(LinkRecord.__dataclass_fields__)
-        sessions = {row[0]: LinkRecord(*row) for row in self._read(f"SELECT {columns} FROM links")}  # noqa: S608
+        rows = self._read(f"SELECT {columns} FROM sessions")  # noqa: S608
+        sessions = {row[0]: LinkRecord(*row) for row in rows}
         reasons: dict[str, dict[Verdict, int]] = {}
         for name, verdict, count in self._read(
             "SELECT collector, verdict, sum(count) FROM refusals GROUP BY collector, verdict"
@@ -390,6 +401,16 @@ class Views:
             seen, messages = (heard.last_seen, heard.messages) if heard else (None, 0)
             links.append(Link(name, seen, messages, reasons.get(name, {}), sessions.get(name)))
         return links
+
+    def turned_away(self, limit: int = 1000) -> list[ClientsRefused]:
+        """Return whom gateways turned away, the newest first, alike ones together."""
+        rows = self._read(
+            "SELECT gateway, max(at), address, name, kind, reason, min(at), count(*)"
+            " FROM turned_away GROUP BY gateway, address, name, kind, reason"
+            " ORDER BY max(at) DESC LIMIT ?",
+            (limit,),
+        )
+        return [ClientsRefused(TurnedAway(*row[:6]), *row[6:]) for row in rows]
 
     def readings(self, meter: MeterAddress, start: int, end: int) -> Iterator[Reading]:
         """Yield the readings of a meter sampled from `start` to before `end`, in that order."""

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from meterseal.transport.codepoints import TLCP, TLS12, TLS13
+from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["Link", "Links", "Refusal"]
 
 _VERSIONS: Final = {TLCP: "TLCP 1.1", TLS12: "TLS 1.2", TLS13: "TLS 1.3"}
+_GROUPS: Final = {
+    NamedGroup.CURVE_SM2: "curveSM2",
+    NamedGroup.CURVE_SM2_MLKEM768: "curveSM2MLKEM768",
+}
 _REFUSALS_KEPT: Final = 1000
 
 
@@ -40,7 +44,7 @@ class Link:
             "address": self.address,
             "protocol": _VERSIONS.get(self.session.suite.version, "?"),
             "suite": self.session.suite.name,
-            "group": self.session.group,
+            "key_share": self._key_share(),
             "resumed": self.session.resumed,
             "since": self.since,
             "received": self.received,
@@ -57,6 +61,11 @@ class Link:
                 "fingerprint": certificate.fingerprint().hex(),
             }
         return shown
+
+    def _key_share(self) -> str:
+        """Name the group of TLS 1.3; in a resumed session it was agreed anew if there is one."""
+        group = self.session.group
+        return "" if group is None else _GROUPS.get(NamedGroup(group), str(group))
 
 
 @dataclass(frozen=True, slots=True)

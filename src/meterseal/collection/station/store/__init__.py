@@ -15,6 +15,7 @@ from meterseal.collection.station.store.records import (
     LinkRecord,
     Refusal,
     Stored,
+    TurnedAway,
 )
 from meterseal.collection.station.store.store import Store
 
@@ -28,5 +29,6 @@ __all__ = [
     "Store",
     "StoreUnavailable",
     "Stored",
+    "TurnedAway",
     "open_store",
 ]

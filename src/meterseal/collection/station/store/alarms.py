@@ -11,11 +11,12 @@ from meterseal.collection.station.store.records import address
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from meterseal.collection.station.expiry import Ending
     from meterseal.collection.station.store.database import Session
     from meterseal.collection.station.store.ledger import Ledger
     from meterseal.collection.station.store.records import Check, Refusal
 
-__all__ = ["CLOCK", "CLONE", "CONFLICT", "GAP", "METER", "STATION", "AlarmWriter"]
+__all__ = ["CERTIFICATE", "CLOCK", "CLONE", "CONFLICT", "GAP", "METER", "STATION", "AlarmWriter"]
 
 METER: Final = "meter"
 STATION: Final = "station"
@@ -23,6 +24,7 @@ GAP: Final = "SEQUENCE_GAP"
 CLONE: Final = "CLONE_SUSPECTED"
 CONFLICT: Final = "CONFLICTING_STATEMENTS"
 CLOCK: Final = "CLOCK_SUSPECTED"
+CERTIFICATE: Final = "CERTIFICATE_ENDS"
 _MANY: Final = 10
 _CLOCKS: Final = frozenset({Verdict.TIME, Verdict.VALIDITY})
 _INSERT: Final = (
@@ -91,6 +93,21 @@ class AlarmWriter:
                 " station's clock, and at the validity of CA certificates and revocation lists"
             )
             self._note(f"clock/{day}", CLOCK, None, None, detail)
+
+    def report_certificates(self, ending: Iterable[Ending], well: set[str]) -> None:
+        """Raise an alarm for each certificate that ends soon; close those of subjects now well."""
+        rows = [
+            (f"certificate/{each.subject}/{each.serial_number}", STATION, CERTIFICATE, None, None,
+             0, self._now, None, each.describe())
+            for each in ending
+        ]  # fmt: skip
+        self._session.run_many(_INSERT + " NOTHING", rows)
+        still_on = "SELECT name FROM alarms WHERE kind = ? AND ended_at IS NULL"
+        for (name,) in self._session.query(still_on, (CERTIFICATE,)):
+            if name.removeprefix("certificate/").rpartition("/")[0] in well:
+                self._session.run(
+                    "UPDATE alarms SET ended_at = ? WHERE name = ?", (self._now, name)
+                )
 
     def _note(
         self, name: str, kind: str, meter: int | None, collector: str | None, detail: str

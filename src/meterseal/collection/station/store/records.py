@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from meterseal.collection.sealing import Sealed
     from meterseal.x509 import VerifiedChain
 
-__all__ = ["Arrival", "Check", "Committed", "LinkRecord", "Refusal", "Stored", "address"]
+__all__ = [
+    "Arrival",
+    "Check",
+    "Committed",
+    "LinkRecord",
+    "Refusal",
+    "Stored",
+    "TurnedAway",
+    "address",
+]
 
 
 COMMITTED = object()
@@ -88,17 +97,40 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """The newest session of a client, as the gateway reports it; times in UTC ms."""
+    """The newest session of a client, as its gateway reports it; times in UTC ms.
+
+    `received` and `sent` are bytes of the plain stream as the gateway sees it. `key_share`
+    names the group of an ephemeral key agreement, "" where there was none.
+    """
 
     name: str
+    gateway: str
+    address: str
     subject: str
+    issuer: str
     serial_number: str
+    not_before: int
     not_after: int
     protocol: str
     suite: str
+    key_share: str
     since: int
     last_seen: int
     messages: int
+    received: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A client that a gateway did not let in, or sent away; `name` if it had shown one."""
+
+    gateway: str
+    at: int
+    address: str
+    name: str | None
+    kind: str
+    reason: str
 
 
 def address(number: int) -> MeterAddress:

@@ -135,17 +135,33 @@ CREATE TABLE IF NOT EXISTS collectors (
     status TEXT NOT NULL,
     status_at {int} NOT NULL
 );
-CREATE TABLE IF NOT EXISTS links (
+CREATE TABLE IF NOT EXISTS sessions (
     name TEXT PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    address TEXT NOT NULL,
     subject TEXT NOT NULL,
+    issuer TEXT NOT NULL,
     serial_number TEXT NOT NULL,
+    not_before {int} NOT NULL,
     not_after {int} NOT NULL,
     protocol TEXT NOT NULL,
     suite TEXT NOT NULL,
+    key_share TEXT NOT NULL,
     since {int} NOT NULL,
     last_seen {int} NOT NULL,
-    messages {int} NOT NULL
+    messages {int} NOT NULL,
+    received {int} NOT NULL,
+    sent {int} NOT NULL
 );
+CREATE TABLE IF NOT EXISTS turned_away (
+    gateway TEXT NOT NULL,
+    at {int} NOT NULL,
+    address TEXT NOT NULL,
+    name TEXT,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (gateway, at, address, kind)
+) {clustered};
 CREATE TABLE IF NOT EXISTS activity (
     start {int} PRIMARY KEY,
     stored {int} NOT NULL,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection.station.store.alarms import AlarmWriter
 from meterseal.collection.station.store.batch import BatchWriter
-from meterseal.collection.station.store.records import LinkRecord, Stored, address
+from meterseal.collection.station.store.records import LinkRecord, Stored, TurnedAway, address
 from meterseal.collection.station.store.retention import forget_day
 from meterseal.collection.station.store.schema import SCHEMA, VERSION
 from meterseal.crypto.sm3 import sm3
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from meterseal.collection.model import MeterAddress
+    from meterseal.collection.station.expiry import Ending
     from meterseal.collection.station.store.database import Database, Row
     from meterseal.collection.station.store.records import Check, Committed, Refusal
 
 __all__ = ["BEIJING", "DAY", "Store"]
 
 DAY: Final = 86_400_000
+_TURNED_AWAY_KEPT: Final = 1000
+"""Of each gateway."""
 BEIJING: Final = 8 * 3_600_000
 """UTC+8: one time zone without summer time for the whole country."""
 
@@ -89,16 +93,34 @@ class Store:
             rows = [(name, now, status, now) for name, status in sorted(statuses.items())]
             session.run_many(sql, rows)
 
-    def save_link(self, link: LinkRecord) -> None:
-        """Keep the newest session of a client, as the gateway reports it."""
+    def save_links(self, links: Iterable[LinkRecord]) -> None:
+        """Keep the newest session of each client, as its gateway reports it."""
         columns = tuple(LinkRecord.__dataclass_fields__)
         updates = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
         sql = (
-            f"INSERT INTO links VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+            f"INSERT INTO sessions VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
             f" ON CONFLICT (name) DO UPDATE SET {updates}"
         )
         with self.database.transaction() as session:
-            session.run(sql, tuple(getattr(link, name) for name in columns))
+            session.run_many(sql, [_fields(link) for link in links])
+
+    def save_turned_away(self, gateway: str, refusals: Iterable[TurnedAway]) -> None:
+        """Keep the newest clients that a gateway turned away; those that are known stay."""
+        columns = ", ".join("?" * len(TurnedAway.__dataclass_fields__))
+        newest = "SELECT coalesce(max(at), 0) FROM turned_away WHERE gateway = ?"
+        oldest = "SELECT at FROM turned_away WHERE gateway = ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+        with self.database.transaction() as session:
+            ((known,),) = session.query(newest, (gateway,))
+            rows = [_fields(each) for each in refusals if each.at >= known]
+            sql = f"INSERT INTO turned_away VALUES ({columns}) ON CONFLICT DO NOTHING"  # noqa: S608
+            session.run_many(sql, rows)
+            for (at,) in session.query(oldest, (gateway, _TURNED_AWAY_KEPT)):
+                session.run("DELETE FROM turned_away WHERE gateway = ? AND at <= ?", (gateway, at))
+
+    def note_certificates(self, ending: Iterable[Ending], well: set[str], now: int) -> None:
+        """Raise an alarm for each certificate that ends soon; close those of subjects now well."""
+        with self.database.transaction() as session:
+            AlarmWriter(session, now).report_certificates(ending, well)
 
     def acknowledge(self, alarm: int, who: str, now: int) -> bool:
         """Note who has seen an alarm; False if there is none, or somebody was first."""
@@ -194,3 +216,7 @@ class Store:
         if meta["version"] != VERSION:
             raise UsageError(f"a store of version {meta['version']}, not {VERSION}")
         return meta["day_offset"]
+
+
+def _fields(record: LinkRecord | TurnedAway) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in type(record).__dataclass_fields__)
