@@ -378,3 +378,25 @@ def test_the_demo_says_which_file_is_missing(tmp_path: Path) -> None:
     done = meterseal("demo", "--out", tmp_path, "--input", tmp_path / "absent.csv")
     assert done.returncode == 1
     assert done.stderr.endswith("absent.csv: no such file\n")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_server_captures_every_session_and_what_opens_it(
+    folder: Path, tmp_path: Path, host: str
+) -> None:
+    capture = tmp_path / "served.pcapng"
+    where = f"[{host}]" if ":" in host else host
+    with server(folder, "--capture", capture, "--host", host, "--sessions", "2") as (port, process):
+        for name in ("first", "second"):
+            done = meterseal(
+                *("client", f"{where}:{port}", "--ca", folder / "server.pem"),
+                *("--server-name", "localhost", "--message", name),
+            )
+            assert done.returncode == 0, done.stderr
+        process.wait(60)
+    told = meterseal("trace", capture, "--data")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count(f" -> {host} port {port}") == 2
+    for name in ("first", "second"):
+        assert told.stdout.count(f"     {name}\n") == 1
+    assert "protected record" not in told.stdout

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meterseal.net import SecureListener
+    from meterseal.net.sockets import Tap
     from meterseal.transport import CipherSuite
 
 READING = b"00001234.56 kWh, sealed"
@@ -49,7 +50,7 @@ def session(
     suite: CipherSuite,
     *,
     key_log: Callable[[str], None] | None = None,
-    tap: PacketWriter | None = None,
+    tap: Tap | None = None,
     around: Callable[[int], AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> int:
     """One session over loopback; returns the server's port."""
@@ -81,15 +82,15 @@ def trace(folder: Path, *options: object) -> str:
 def captured(tmp_path: Path) -> int:
     """A capture of our own with the secrets in it; returns the server's port."""
     with (tmp_path / "session.pcapng").open("wb") as file:
-        tap = PacketWriter(file)
-        return session(TLS13_SUITES[0], key_log=tap.secrets, tap=tap)
+        writer = PacketWriter(file)
+        return session(TLS13_SUITES[0], key_log=writer.secrets, tap=writer.conversation())
 
 
 @pytest.mark.parametrize("suite", ONE_OF_EACH, ids=named)
 def test_our_own_captures_carry_what_opens_them(suite: CipherSuite, tmp_path: Path) -> None:
     with (tmp_path / "session.pcapng").open("wb") as file:
-        tap = PacketWriter(file)
-        port = session(suite, key_log=tap.secrets, tap=tap)
+        writer = PacketWriter(file)
+        port = session(suite, key_log=writer.secrets, tap=writer.conversation())
     told = trace(tmp_path, "session.pcapng", "--data")
     first, *rest = told.splitlines()
     assert first.startswith("=== 127.0.0.1 port ")
@@ -120,7 +121,7 @@ def test_a_cut_capture_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "cut.pcapng").write_bytes(whole[: len(whole) // 2 | 1])
     code, _, err = run("meterseal trace cut.pcapng", tmp_path)
     assert code == 1
-    assert err.startswith("meterseal: the capture ends within the block at byte ")
+    assert err.startswith("meterseal: cut.pcapng: the capture ends within the block at byte ")
     assert err.count("\n") == 1
 
 
@@ -133,7 +134,7 @@ def test_what_is_no_capture_and_what_holds_no_session_is_said(tmp_path: Path) ->
         ("meterseal trace plain.pcap", "plain.pcap holds no session of TLCP or TLS"),
         (
             "meterseal trace log.txt",
-            "this is no capture: expected the first bytes of pcap or pcapng",
+            "log.txt: this is no capture: expected the first bytes of pcap or pcapng",
         ),
         (
             "meterseal trace plain.pcap --keylog log.txt",

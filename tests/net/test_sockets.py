@@ -284,7 +284,7 @@ def test_a_receipt_that_does_not_fit_is_an_error() -> None:
 def test_a_capture_holds_every_byte_of_both_directions() -> None:
     file = io.BytesIO()
     with Served(echo) as served:
-        tap = PacketWriter(file, clock=lambda: 1.5)
+        tap = PacketWriter(file, clock=lambda: 1.5).conversation()
         with connect(
             "127.0.0.1", served.port, client_config(), server_name=SERVER_NAME, tap=tap
         ) as secure:

@@ -46,13 +46,13 @@ def captured(suite: CipherSuite, path: Path) -> int:
     with listen("127.0.0.1", 0, server) as listener, ThreadPoolExecutor(1) as pool:
         served = pool.submit(serve, listener)
         with path.open("wb") as file:
-            tap = PacketWriter(file)
+            writer = PacketWriter(file)
             with connect(
                 "127.0.0.1",
                 listener.address[1],
-                replace(client, key_log=tap.secrets),
+                replace(client, key_log=writer.secrets),
                 server_name=SERVER_NAME,
-                tap=tap,
+                tap=writer.conversation(),
             ) as secure:
                 secure.sendall(READING)
                 assert secure.recv() == READING[::-1]

@@ -8,6 +8,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -50,6 +51,9 @@ MessageOption = Annotated[str, typer.Option("--message", help="A text to send in
 FolderOption = Annotated[
     Path | None, typer.Option("--receive", help="Folder for what arrives; else it is only counted.")
 ]
+CaptureOption = Annotated[
+    Path | None, typer.Option("--capture", help="Write what is said as pcapng, with its secrets.")
+]
 CnOption = Annotated[
     bool,
     typer.Option(
@@ -75,6 +79,7 @@ def server(
     send: SendOption = None,
     message: MessageOption = "server->client",
     receive: FolderOption = None,
+    capture: CaptureOption = None,
     sessions: Annotated[int, typer.Option(min=0, help="Stop after so many; 0 = never.")] = 0,
     password_file: PasswordFile = None,
     no_tickets: Annotated[bool, typer.Option("--no-tickets", help="Session ids only.")] = False,
@@ -109,10 +114,13 @@ def server(
         client_authentication=ClientAuthentication.REQUIRED if require_client_cert else asks,
         provider=provider,
         ticket_keys=None if no_tickets else TicketKeys(provider),
-        key_log=_key_log(),
     )
     report = Report(as_json=as_json)
-    with listen(host, port, config) as listener:
+    with contextlib.ExitStack() as stack:
+        writer = _packet_writer(stack, capture)
+        config = replace(config, key_log=_key_log(writer))
+        tap = partial(writer.conversation, is_server=True) if writer else None
+        listener = stack.enter_context(listen(host, port, config, tap=tap))
         report.step("socket created")
         report.step("bound", host=listener.address[0], port=listener.address[1])
         report.step("listening", suite=", ".join(suite.name for suite in suites))
@@ -142,10 +150,7 @@ def client(
     send: SendOption = None,
     message: MessageOption = "client->server",
     receive: FolderOption = None,
-    capture: Annotated[
-        Path | None,
-        typer.Option("--capture", help="Write the session as pcapng, with its secrets."),
-    ] = None,
+    capture: CaptureOption = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="Tell every handshake message on standard error.")
     ] = False,
@@ -161,7 +166,7 @@ def client(
         offered_suites,
         revocation_policy,
     )
-    from meterseal.net import PacketWriter, connect
+    from meterseal.net import connect
     from meterseal.transport import ClientConfig
     from meterseal.transport.trace import Trace
 
@@ -184,8 +189,9 @@ def client(
     report.step("socket created")
     report.step("address created", host=host, port=port)
     with contextlib.ExitStack() as stack:
-        tap = PacketWriter(stack.enter_context(_private_file(capture))) if capture else None
-        config = replace(config, key_log=_key_log(tap))
+        writer = _packet_writer(stack, capture)
+        config = replace(config, key_log=_key_log(writer))
+        tap = writer.conversation() if writer else None
         secure = stack.enter_context(
             connect(host, port, config, server_name=server_name, timeout=timeout, tap=tap)
         )
@@ -280,18 +286,24 @@ def _split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _key_log(tap: PacketWriter | None = None) -> Callable[[str], None] | None:
+def _packet_writer(stack: contextlib.ExitStack, capture: Path | None) -> PacketWriter | None:
+    from meterseal.net import PacketWriter
+
+    return PacketWriter(stack.enter_context(_private_file(capture))) if capture else None
+
+
+def _key_log(writer: PacketWriter | None) -> Callable[[str], None] | None:
     """Return a writer of secrets: to the file named by SSLKEYLOGFILE, and into the capture."""
     name = os.environ.get("SSLKEYLOGFILE")
     if not name:
-        return tap.secrets if tap else None
+        return writer.secrets if writer else None
 
     def write(line: str) -> None:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "a") as file:  # noqa: PTH123  (a descriptor, for its mode)
             file.write(line + "\n")
-        if tap is not None:
-            tap.secrets(line)
+        if writer is not None:
+            writer.secrets(line)
 
     return write
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meterseal.cli.files import read_file
-from meterseal.errors import UsageError
+from meterseal.errors import MalformedData, UsageError
 
 if TYPE_CHECKING:
     from meterseal.net.conversations import Conversation
@@ -40,7 +40,10 @@ def trace(
     from meterseal.net.packets import read_capture
     from meterseal.transport.recording import KeyLog
 
-    capture = read_capture(read_file(file, _MAX_CAPTURE))
+    try:
+        capture = read_capture(read_file(file, _MAX_CAPTURE))
+    except MalformedData as error:
+        raise MalformedData(f"{file}: {error}") from None
     text = read_file(keylog).decode("utf-8") if keylog else ""
     secrets = KeyLog.parse(capture.key_log, text)
     sessions = [

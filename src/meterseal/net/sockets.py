@@ -11,6 +11,8 @@ from meterseal.errors import ConnectionEnded, HandshakeTimeout, InternalError, M
 from meterseal.transport import Connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meterseal.transport import ClientConfig, HandshakeCompleted, ServerConfig, Session
 
 __all__ = ["SecureListener", "SecureSocket", "Tap", "connect", "listen"]
@@ -175,9 +177,12 @@ class SecureListener:
     The handshake is not made in `accept`, so that one slow client does not keep out the others.
     """
 
-    def __init__(self, raw: socket.socket, config: ServerConfig) -> None:
+    def __init__(
+        self, raw: socket.socket, config: ServerConfig, tap: Callable[[], Tap] | None = None
+    ) -> None:
         self.raw = raw
         self._config = config
+        self._tap = tap
 
     @property
     def address(self) -> tuple[str, int]:
@@ -191,7 +196,9 @@ class SecureListener:
         """Return the next client and its address; call `handshake` on it."""
         raw, peer = self.raw.accept()
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return SecureSocket(raw, Connection.server(self._config)), (str(peer[0]), int(peer[1]))
+        tap = self._tap() if self._tap else None
+        secure = SecureSocket(raw, Connection.server(self._config), tap)
+        return secure, (str(peer[0]), int(peer[1]))
 
     def close(self) -> None:
         """Stop listening."""
@@ -204,7 +211,12 @@ class SecureListener:
         self.close()
 
 
-def listen(host: str, port: int, config: ServerConfig) -> SecureListener:
-    """Bind and listen; port 0 takes a free one. Raises `OSError`."""
+def listen(
+    host: str, port: int, config: ServerConfig, *, tap: Callable[[], Tap] | None = None
+) -> SecureListener:
+    """Bind and listen; port 0 takes a free one. Raises `OSError`.
+
+    `tap` makes what sees the bytes of one connection on the wire.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return SecureListener(socket.create_server((host, port), family=family), config)
+    return SecureListener(socket.create_server((host, port), family=family), config, tap)
