@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meterseal.errors import HandshakeTimeout, IllegalParameter, MeterSealError
+from meterseal.lab.attack.wire import message, records
 from meterseal.net import connect, open_connection
 from meterseal.transport import (
     TLCP_SUITES,
@@ -32,8 +33,7 @@ from meterseal.transport.wire import Cursor, vector16
 from support.contexts import HOST, client_context
 from support.identities import world
 from support.tlcp import ECC, ECC_CBC, tlcp_client, tlcp_server
-from support.tls13 import message
-from support.wire import SERVER_NAME, client_config, link, records
+from support.wire import SERVER_NAME, client_config, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable

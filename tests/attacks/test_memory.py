@@ -14,6 +14,7 @@ import pytest
 
 from meterseal.asn1 import der
 from meterseal.errors import MeterSealError, RecordOverflow
+from meterseal.lab.attack.wire import message, records
 from meterseal.transport import (
     TLCP_SUITES,
     TLS13_SUITES,
@@ -26,8 +27,8 @@ from meterseal.transport.wire import vector8, vector16, vector24
 from meterseal.x509 import Extension, Name, Purpose, TrustStore, verify_chain
 from support import pki
 from support.identities import world
-from support.tls13 import link13, message, server13
-from support.wire import SERVER_NAME, client_config, link, records, server_config
+from support.tls13 import link13, server13
+from support.wire import SERVER_NAME, client_config, link, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,10 +21,11 @@ from meterseal.errors import (
     UnexpectedMessage,
     UsageError,
 )
+from meterseal.lab.attack.wire import records
 from meterseal.transport import TLS13_SUITES
 from support.tlcp import ECC, ECC_CBC, tlcp_client, tlcp_server
 from support.tls13 import client13, link13
-from support.wire import Link, link, records
+from support.wire import Link, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,6 +19,7 @@ from meterseal.errors import (
     UnexpectedMessage,
     UsageError,
 )
+from meterseal.lab.attack.wire import in_message
 from meterseal.transport import (
     TLS12_SUITES,
     TLS13_SUITES,
@@ -36,7 +37,7 @@ from support.identities import NOW, credential, pair, world
 from support.servers import accepting
 from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
 from support.tls13 import client13, link13, server13
-from support.wire import SERVER_NAME, Link, client_config, in_message, link, provider, server_config
+from support.wire import SERVER_NAME, Link, client_config, link, provider, server_config
 
 if TYPE_CHECKING:
     from meterseal.transport import ClientConfig, ServerConfig, Session

@@ -23,12 +23,13 @@ from meterseal.errors import (
     PeerError,
     RejectionReason,
 )
+from meterseal.lab.attack.liar import Liar
+from meterseal.lab.attack.wire import in_message
 from meterseal.transport import ClientAuthentication, Credential, EncryptionCredential
 from meterseal.transport.wire import vector24
 from support.identities import NOW, credential, pair, world
-from support.liar import Liar
 from support.tlcp import ECC, ECDHE, tlcp_client, tlcp_server
-from support.wire import SERVER_NAME, Link, in_message, link
+from support.wire import SERVER_NAME, Link, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,7 @@ import pytest
 from meterseal.asn1 import der
 from meterseal.crypto import sm2
 from meterseal.errors import AlertDescription, PeerError
+from meterseal.lab.attack.wire import records
 from meterseal.transport import CipherSuite, ClientAuthentication, Connection
 from meterseal.transport.classic import client as classic_client
 from meterseal.transport.classic.exchange import KeyExchangeProven
@@ -23,7 +24,7 @@ from meterseal.transport.messages import EccClientKeyExchange, EccServerKeyExcha
 from meterseal.transport.wire import vector16, vector24
 from support.identities import world
 from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
-from support.wire import SERVER_NAME, link, records
+from support.wire import SERVER_NAME, link
 
 if TYPE_CHECKING:
     from meterseal.transport.identity import Peer

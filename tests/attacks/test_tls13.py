@@ -30,6 +30,7 @@ from meterseal.errors import (
     RejectionReason,
     UnexpectedMessage,
 )
+from meterseal.lab.attack.wire import message, with_client_hello, with_server_hello
 from meterseal.transport import (
     TLS12_SUITES,
     TLS13_SUITES,
@@ -50,7 +51,7 @@ from support import pki
 from support.identities import NOW, world
 from support.shared import shared
 from support.tlcp import ECC
-from support.tls13 import client13, link13, message, server13, with_client_hello, with_server_hello
+from support.tls13 import client13, link13, server13
 from support.wire import SERVER_NAME, client_config, link, server_config
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meterseal.errors import AlertDescription, PeerError
+from meterseal.lab.attack.wire import message
 from meterseal.transport import ClientAuthentication
 from support.identities import world
-from support.tls13 import client13, link13, message, server13
+from support.tls13 import client13, link13, server13
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from meterseal.errors import InternalError, MeterSealError
+from meterseal.lab.attack.wire import meddle
 from meterseal.transport import TLCP_SUITES, TLS12_SUITES, TLS13_SUITES, Connection, TicketKeys
 from meterseal.transport import ClientAuthentication as Mode
 from meterseal.transport.codepoints import APPLICATION_DATA, HANDSHAKE
@@ -18,7 +19,6 @@ from meterseal.transport.wire import vector16, vector24
 from support.edits import EDITS, LENGTHS, edited
 from support.identities import world
 from support.tlcp import ECC, ECC_CBC, ECDHE, tlcp_client, tlcp_server
-from support.tls13 import meddle
 from support.wire import SERVER_NAME, Link, client_config, provider, server_config
 
 if TYPE_CHECKING:

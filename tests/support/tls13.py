@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from meterseal.lab.attack.wire import meddle, message
 from meterseal.transport import TLS13_SUITES, ClientConfig, Connection, ServerConfig
-from meterseal.transport.messages import ClientHello, ServerHello
-from meterseal.transport.wire import Cursor, vector24
 from support.wire import SERVER_NAME, Link, client_config, server_config
 
 if TYPE_CHECKING:
@@ -47,53 +45,6 @@ def link13(
     for who, change in (says or {}).items():
         meddle(pair.client if who == "client" else pair.server, change)
     return pair.run()
-
-
-def meddle(end: Connection, change: Callable[[int, bytes], list[bytes]]) -> None:
-    """Have `end` say `change(number, message)` in place of each message, under its own keys."""
-    driver = end._driver
-    honest, count = driver.send_encoded, 0
-
-    def send(raw: bytes) -> None:
-        nonlocal count
-        number, count = count, count + 1
-        for message in change(number, raw):
-            honest(message)
-
-    driver.send_encoded = send  # type: ignore[method-assign]
-
-
-def message(kind: int, body: bytes = b"") -> bytes:
-    """A handshake message with its header."""
-    return bytes((kind,)) + vector24(body)
-
-
-def with_client_hello(
-    change: Callable[[ClientHello], dict[str, Any]],
-) -> Callable[[str, int, bytes], bytes]:
-    """Alter fields of the first ClientHello on its way."""
-
-    def alter(sender: str, number: int, record: bytes) -> bytes:
-        if (sender, number) != ("client", 0):
-            return record
-        hello = ClientHello.decode(Cursor(record, 9))
-        return in_record(1, replace(hello, **change(hello)).encode())
-
-    return alter
-
-
-def with_server_hello(
-    change: Callable[[ServerHello], dict[str, Any]],
-) -> Callable[[str, int, bytes], bytes]:
-    """Alter fields of the server's first hello on its way."""
-
-    def alter(sender: str, number: int, record: bytes) -> bytes:
-        if (sender, number) != ("server", 0):
-            return record
-        hello = ServerHello.decode(Cursor(record, 9))
-        return in_record(2, replace(hello, **change(hello)).encode())
-
-    return alter
 
 
 def in_record(kind: int, body: bytes) -> bytes:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from meterseal.crypto.provider import SmProvider
 from meterseal.errors import MeterSealError
+from meterseal.lab.attack.wire import records
 from meterseal.transport import ClientConfig, Connection, ServerConfig
-from meterseal.transport.codepoints import HANDSHAKE
-from meterseal.transport.wire import vector16, vector24
 from support.identities import NOW, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 SERVER_NAME = "station.example"
 
@@ -28,14 +27,6 @@ def client_config(**changes: Any) -> ClientConfig:  # noqa: ANN401
 
 def server_config(**changes: Any) -> ServerConfig:  # noqa: ANN401
     return ServerConfig(**{"credential": world().server, "provider": provider(), **changes})
-
-
-def records(stream: bytes) -> Iterator[bytes]:
-    """The records of a byte stream, headers included."""
-    while stream:
-        end = 5 + int.from_bytes(stream[3:5], "big")
-        yield stream[:end]
-        stream = stream[end:]
 
 
 @dataclass
@@ -92,17 +83,3 @@ def link(
         Connection.server(server or server_config()),
         **options,
     ).run()
-
-
-def in_message(
-    sender: str, kind: int, change: Callable[[bytes], bytes]
-) -> Callable[[str, int, bytes], bytes]:
-    """For `Link.change`: another body for each message of this type that is sent in the clear."""
-
-    def alter(who: str, _number: int, record: bytes) -> bytes:
-        if who != sender or record[0] != HANDSHAKE or record[5] != kind:
-            return record
-        message = bytes((kind,)) + vector24(change(record[9:]))
-        return record[:3] + vector16(message)
-
-    return alter

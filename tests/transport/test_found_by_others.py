@@ -15,6 +15,7 @@ from meterseal.errors import (
     PeerError,
     UnexpectedMessage,
 )
+from meterseal.lab.attack.wire import with_client_hello, with_server_hello
 from meterseal.transport import (
     TLS12_SUITES,
     TLS13_SUITES,
@@ -39,13 +40,7 @@ from meterseal.transport.messages import (
 from meterseal.transport.session import Tls13Session
 from meterseal.transport.wire import Cursor
 from support.identities import NOW, world
-from support.tls13 import (
-    client13,
-    link13,
-    server13,
-    with_client_hello,
-    with_server_hello,
-)
+from support.tls13 import client13, link13, server13
 from support.wire import SERVER_NAME, Link, client_config, link, provider, server_config
 
 if TYPE_CHECKING:

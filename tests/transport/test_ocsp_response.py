@@ -18,6 +18,7 @@ from meterseal.errors import (
     UnsupportedExtension,
     UsageError,
 )
+from meterseal.lab.attack.wire import message, with_client_hello, with_server_hello
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,
@@ -35,7 +36,7 @@ from meterseal.transport.messages import (
 from meterseal.transport.trace import Trace
 from meterseal.transport.wire import Cursor
 from support.identities import world
-from support.tls13 import client13, link13, message, server13, with_client_hello, with_server_hello
+from support.tls13 import client13, link13, server13
 from support.wire import Link, client_config, link, provider, server_config
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from meterseal.errors import (
     PeerError,
     RejectionReason,
 )
+from meterseal.lab.attack.liar import Liar
+from meterseal.lab.attack.wire import records
 from meterseal.transport import ClientAuthentication, Connection, Credential
 from meterseal.x509 import TrustStore
 from support.identities import DAY, NOW, credential, world
-from support.liar import Liar
-from support.wire import Link, client_config, link, records, server_config
+from support.wire import Link, client_config, link, server_config
 
 if TYPE_CHECKING:
     from meterseal.transport import ServerConfig

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.errors import BadRecord, MeterSealError
+from meterseal.lab.attack.wire import records
 from meterseal.transport import SUITES, ClientAuthentication, Connection
 from support.identities import world
 from support.tls13 import link13
-from support.wire import client_config, link, records, server_config
+from support.wire import client_config, link, server_config
 
 if TYPE_CHECKING:
     from meterseal.transport import CipherSuite

@@ -17,6 +17,7 @@ from meterseal.errors import (
     RejectionReason,
     UsageError,
 )
+from meterseal.lab.attack.wire import in_message
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,
@@ -34,7 +35,7 @@ from meterseal.transport.wire import vector24
 from support.identities import credential, pair, world
 from support.tlcp import ECC, ECDHE, tlcp_client, tlcp_server
 from support.tls13 import link13
-from support.wire import SERVER_NAME, Link, client_config, in_message, link, provider
+from support.wire import SERVER_NAME, Link, client_config, link, provider
 
 if TYPE_CHECKING:
     from meterseal.transport import CipherSuite

@@ -19,6 +19,8 @@ from meterseal.errors import (
     PeerError,
     UnexpectedMessage,
 )
+from meterseal.lab.attack.liar import Liar
+from meterseal.lab.attack.wire import message, with_client_hello, with_server_hello
 from meterseal.transport import (
     TLS12_SUITES,
     TLS13_SUITES,
@@ -36,17 +38,7 @@ from meterseal.transport.extensions_tls13 import (
     encode_key_shares,
 )
 from support.identities import credential, world
-from support.liar import Liar
-from support.tls13 import (
-    COMPATIBILITY,
-    client13,
-    in_record,
-    link13,
-    message,
-    server13,
-    with_client_hello,
-    with_server_hello,
-)
+from support.tls13 import COMPATIBILITY, client13, in_record, link13, server13
 from support.wire import SERVER_NAME, Link
 
 if TYPE_CHECKING:

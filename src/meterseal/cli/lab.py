@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from meterseal.cli.attack import attack
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -15,3 +17,6 @@ app = typer.Typer(
 @app.callback()
 def _lab() -> None:
     """Repeat the experiment of the design, measure randomness, attack what was built."""
+
+
+app.command()(attack)

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from meterseal.lab.attack.wire import records
 from support.contexts import HOST, client_context, server_context
 from support.servers import accepting
-from support.wire import records
 
 
 class Ends:
