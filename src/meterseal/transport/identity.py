@@ -91,7 +91,8 @@ def verify_server(
     if version != TLCP:
         return Peer(verify(presented, KeyRole.SIGNING), scheme=scheme)
     signing, encryption = _split_pair(presented)
-    return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
+    pair = verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION)
+    return _paired(*pair, scheme)
 
 
 def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) -> Peer:
@@ -115,7 +116,8 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
     if version != TLCP or not _second_is_for_encryption(presented):
         return Peer(verify(presented, KeyRole.SIGNING), scheme=scheme)
     signing, encryption = _split_pair(presented)
-    return _paired(verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION))
+    pair = verify(signing, KeyRole.SIGNING), verify(encryption, KeyRole.ENCRYPTION)
+    return _paired(*pair, scheme)
 
 
 def may_offer(session: Session, config: ClientConfig, server_name: str | None) -> bool:
@@ -193,7 +195,7 @@ def _split_pair(
     return [signing, *issuers], [encryption, *issuers]
 
 
-def _paired(signing: VerifiedChain, encryption: VerifiedChain) -> Peer:
+def _paired(signing: VerifiedChain, encryption: VerifiedChain, scheme: SignatureScheme) -> Peer:
     """A pair has one owner and two keys."""
     first, second = signing.leaf, encryption.leaf
     if not first.subject.matches(second.subject):
@@ -203,4 +205,4 @@ def _paired(signing: VerifiedChain, encryption: VerifiedChain) -> Peer:
         )
     if first.public_key() == second.public_key():
         raise CertificateRejected(RejectionReason.PAIR_MISMATCH, "both certificates hold one key")
-    return Peer(signing, encryption)
+    return Peer(signing, encryption, scheme)
