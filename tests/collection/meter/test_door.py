@@ -182,8 +182,86 @@ def test_events_are_counted_by_phase_and_set_status_bits(line: Line) -> None:
     assert line.read(0x03110000) == (0,)
 
 
+def event_of(line: Line, code: int, point: OperatingPoint) -> tuple[Value, ...]:
+    """Let a supply be so for an hour, and read the record of the event that this was."""
+    line.bench.supply.point = point
+    line.bench.run(3600, step=60_000)
+    with pytest.raises(MeterRefused, match="no such data"):
+        line.read(code)  # there is no record before it is over
+    line.bench.supply.point = OperatingPoint.balanced(220.0, 5.0)
+    line.bench.run(120, step=60_000)
+    assert line.read(code & 0xFFFF_0000)[0] == 1 or code & 0xFF00
+    return line.read(code)
+
+
+SAGGING = OperatingPoint(
+    (PhasePoint(220.0, 5.0), PhasePoint(150.0, 4.0, 60.0, -120.0), PhasePoint(220.0, 5.0, 0, 120.0))
+)
+
+
+def test_the_record_of_a_voltage_loss_tells_what_was_and_what_was_counted(line: Line) -> None:
+    began, ended, *fields = event_of(line, 0x03010201, SAGGING)
+    assert (began, ended) == (
+        EIGHT + timedelta(minutes=1, seconds=1),
+        EIGHT + timedelta(minutes=61, seconds=1),
+    )
+    assert fields[:4] == [pytest.approx(250, abs=4), 0, pytest.approx(52, abs=2), 0], "0.01 kWh"
+    a, b, c = (fields[4 + 9 * phase : 13 + 9 * phase] for phase in range(3))
+    assert a[:4] == [None] * 4, "energies of phases are not counted"
+    assert a[4:] == [2200, 5000, 11000, 0, 1000]
+    assert b[4:] == [1500, 4000, 3000, 5196, 500]
+    assert c[4:7] == [2200, 5000, 11000]
+    assert fields[31:] == [None] * 4, "nor are ampere hours"
+
+
+def test_the_other_records_have_the_fields_of_their_kind(line: Line) -> None:
+    lost = OperatingPoint.balanced(50.0, 5.0)
+    began, current, ended = event_of(line, 0x03050001, lost)
+    assert (current, ended - began) == (5000, timedelta(hours=1))
+    assert line.read(0x03020101)[10] == 500, "the voltage of A as the under-voltage began"
+    with pytest.raises(MeterRefused):
+        line.read(0x03020102)
+    reversed_b = OperatingPoint(
+        (PhasePoint(220.0, 5.0), PhasePoint(220.0, 1.0, 180.0, -120.0),
+         PhasePoint(220.0, 5.0, 0, 120.0))
+    )  # fmt: skip
+    record = event_of(line, 0x030E0201, reversed_b)
+    assert len(record) == 18
+    assert record[2] == pytest.approx(198, abs=5)
+    unbalance = line.read(0x030A0001)
+    assert unbalance[2] is None, "the greatest is not kept"
+    assert unbalance[3] == pytest.approx(198, abs=5)
+
+
+def test_a_demand_that_was_exceeded_is_counted_and_recorded(tmp_path: Path) -> None:
+    ratings = replace(RATINGS, demand_limit=2.0)
+    bench = Bench(tmp_path, config=MeterConfig(ratings, snapshot_interval=0))
+    line = Line(bench)
+    bench.step()
+    assert line.read(0x04000E01) == (20_000,)
+    bench.run(1800, step=60_000)
+    bench.supply.point = OperatingPoint.balanced(220.0, 1.0)
+    bench.run(1800, step=60_000)
+    assert line.read(0x03120000) == (1, None, None, None, None, None)
+    began, ended, most, _ = line.read(0x03120101)
+    assert (began, most) == (EIGHT + timedelta(minutes=16, seconds=1), 33_000)
+    assert ended > began
+    for code in (0x01010000, 0x01010300):
+        assert line.read(code)[0] == 33_000
+    assert line.read(0x01010100) == (0, None)
+
+
+def test_a_cover_that_was_open_has_the_registers_of_before_and_after(line: Line) -> None:
+    line.bench.run(3600, step=60_000)
+    line.bench.meter.set_cover(EventCode.METER_COVER_OPENED, is_open=True)
+    line.bench.run(3600, step=60_000)
+    line.bench.meter.set_cover(EventCode.METER_COVER_OPENED, is_open=False)
+    _, _, *registers = line.read(0x03300D01)
+    assert registers == [330, 0, 0, 0, 0, 0, pytest.approx(660, abs=1), 0, 0, 0, 0, 0]
+
+
 def test_what_the_meter_does_not_have_is_refused(line: Line) -> None:
-    for code in (0x02800008, 0x03120000, 0x04FF0001, 0x00900100, 0x01030000):
+    for code in (0x02800008, 0x03010101, 0x03120101, 0x04FF0001, 0x00900100, 0x01030000):
         with pytest.raises(MeterRefused, match="no such data"):
             line.data(code)
 

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterseal.collection.meter.events import Event, EventLog
-from meterseal.collection.meter.rules import Ratings, Rule, rules_for
+from meterseal.collection.meter.registers import Billing, Power, Registers
+from meterseal.collection.meter.rules import Ratings, Rule, demand_rule, rules_for
+from meterseal.collection.meter.tariff import MINUTE
 from meterseal.collection.meter.waveform import OperatingPoint, PhasePoint, measure_point
 from meterseal.collection.model import EventCode
 from meterseal.errors import UsageError
@@ -55,6 +57,7 @@ CASES = [
     ((EventCode.OVERLOAD, 2), with_phase(1, current=8.0)),
     ((EventCode.POWER_REVERSAL, 3), with_phase(2, lag=180.0)),
     ((EventCode.CURRENT_LOSS, 1), with_phase(0, current=0.0)),
+    ((EventCode.CURRENT_BREAK, 3), with_phase(2, current=0.005)),
     ((EventCode.VOLTAGE_UNBALANCE, 0), with_phase(0, voltage=200.0)),
     ((EventCode.CURRENT_UNBALANCE, 0), with_phase(0, current=0.2)),
     ((EventCode.ALL_VOLTAGE_LOSS, 0), OperatingPoint.balanced(50.0, 1.5)),
@@ -97,6 +100,30 @@ def test_each_event_begins_after_its_delay_and_ends_after_its_delay(
     (record,) = bench.log.records[key]
     assert (record.began_at, record.ended_at, record.number) == (began, began + 61_000, 1)
     assert bench.log.totals[key] == (1, 61_000)
+
+
+def test_a_current_breaks_without_a_load_elsewhere_and_not_where_there_is_no_voltage() -> None:
+    bench = Bench()
+    assert {(EventCode.CURRENT_BREAK, phase) for phase in (1, 2, 3)} == codes(
+        bench.show(OperatingPoint.balanced(220.0, 0.0), 61)
+    )
+    assert Bench().show(OperatingPoint.balanced(100.0, 0.0), 50) == []
+    silent = Bench()
+    silent.show(OperatingPoint.balanced(100.0, 0.0), 61)
+    assert not any(code is EventCode.CURRENT_BREAK for code, _ in silent.log.active)
+
+
+def test_a_demand_is_exceeded_from_the_period_that_was_to_the_one_that_was_not() -> None:
+    rule = demand_rule(Ratings(demand_limit=2.0))
+    log, registers, changes = EventLog(), Registers(), []
+    for minute in range(90):
+        power = Power(active=(3 if 30 <= minute < 45 else 1) * 1_000_000_000)
+        registers = registers.advanced(power, minute * MINUTE, MINUTE, Billing())
+        log, events = log.observed((rule,), registers, (minute + 1) * MINUTE, dict)
+        changes += events
+    assert [(each.began_at, each.ended_at) for each in changes] == [
+        (38 * MINUTE, None), (38 * MINUTE, 53 * MINUTE),
+    ]  # fmt: skip
 
 
 def test_a_normal_supply_has_no_events() -> None:

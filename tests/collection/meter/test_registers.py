@@ -120,7 +120,8 @@ def test_settlement_keeps_the_bill_and_begins_a_new_maximum() -> None:
     (bill,) = registers.history.settlements
     assert bill.at == moment(2026, 12, 1)
     assert bill.energy.forward == (0, 0, 0, 12_800)
-    assert bill.forward_maximum == (20_000, begin + 15 * MINUTE)
+    at = begin + 15 * MINUTE
+    assert bill.forward_maxima == ((20_000, at), (0, 0), (0, 0), (0, 0), (20_000, at))
     assert registers.forward_demand.maximum == (0, 0)
     assert registers.history.days[0].at == bill.at
 
@@ -143,6 +144,16 @@ def test_history_is_bounded() -> None:
     for day in range(70):
         registers = run(registers, 0, moment(2026, 1, 1) + day * 24 * HOUR - 1, 1)
     assert len(registers.history.days) == 62
+
+
+def test_each_tariff_has_the_maximum_demand_of_its_own_periods() -> None:
+    registers = run(Registers(), 1.0, moment(2026, 11, 23, 9), 2 * HOUR)  # flat, peak from 10
+    registers = run(registers, 3.0, moment(2026, 11, 23, 11, 50), HOUR // 2)  # peak, flat from 12
+    total, sharp, peak, flat, valley = registers.forward_demand.maxima
+    assert total == (30_000, moment(2026, 11, 23, 12, 5))
+    assert peak[0] == 23_333, "ten minutes at 3 kW and five at 1 kW"
+    assert flat == (30_000, moment(2026, 11, 23, 12, 15)), "no minute of it was of another tariff"
+    assert sharp == valley == (0, 0)
 
 
 def test_clearing_demand_leaves_energy_alone() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from meterseal.collection.dlt645 import records
 from meterseal.collection.dlt645.values import Bcd, Clock, Day, Digits, Moment, Text, Word
 from meterseal.collection.model import EventCode, Quantity
 
@@ -139,6 +140,14 @@ def _counter(group: int, name: str, event: EventCode | None, *fields: Field) -> 
     return Family(group=group, name=f"{name}: count and minutes", fields=fields, event=event)
 
 
+def _events(group: int, name: str, *fields: Field, phases: bool = False) -> Family:
+    """Records of an event, the newest first; each phase has its own."""
+    return Family(
+        group=group, name=f"{name}: record", fields=fields, di1=_A_B_C if phases else _ONE,
+        di0=_RECORDS,
+    )  # fmt: skip
+
+
 def _tally(di1: int, name: str, event: EventCode | None = None) -> Family:
     return Family(
         group=0x0330, name=f"{name}: count", fields=(_COUNT,), di1=range(di1, di1 + 1), event=event
@@ -229,7 +238,7 @@ FAMILIES: Final[Sequence[Family]] = (
     _one(0x02800008, "clock battery", Bcd(2, 2), unit="V"),
     _one(0x02800009, "reading battery", Bcd(2, 2), unit="V"),
     _one(0x0280000A, "battery working time", Bcd(4), unit="min"),
-    # A.4: event counters, and the records of the clock being set
+    # A.4: event counters and records
     _counter(0x0301, "voltage loss", EventCode.VOLTAGE_LOSS, *_PER_PHASE),
     _counter(0x0302, "under-voltage", EventCode.UNDER_VOLTAGE, *_PER_PHASE),
     _counter(0x0303, "over-voltage", EventCode.OVER_VOLTAGE, *_PER_PHASE),
@@ -253,6 +262,20 @@ FAMILIES: Final[Sequence[Family]] = (
            event=EventCode.POWER_FAILURE),
     Family(group=0x0312, name="demand exceeded: counts of forward, reverse, quadrants I to IV",
            fields=(_COUNT,) * 6, event=EventCode.DEMAND_EXCEEDED),
+    *(_events(0x0301 + at, name, *records.WITH_AMPERE_HOURS, phases=True)
+      for at, name in enumerate(("voltage loss", "under-voltage", "over-voltage", "phase break"))),
+    _events(0x0305, "all-voltage loss", *records.ALL_LOSS),
+    _events(0x0307, "voltage reverse sequence", *records.ENERGY_COUNTED),
+    _events(0x0308, "current reverse sequence", *records.ENERGY_COUNTED),
+    _events(0x0309, "voltage unbalance", *records.UNBALANCE),
+    _events(0x030A, "current unbalance", *records.UNBALANCE),
+    *(_events(0x030B + at, name, *records.WITH_STATE, phases=True)
+      for at, name in enumerate(("current loss", "over-current", "current break"))),
+    _events(0x030E, "power flow reversal", *records.ENERGY_COUNTED, phases=True),
+    _events(0x030F, "overload", *records.ENERGY_COUNTED, phases=True),
+    _events(0x0311, "power failure", *records.TIMES),
+    Family(group=0x0312, name="demand exceeded, forward and reverse: record",
+           fields=records.DEMAND, di1=range(1, 3), di0=_RECORDS),
     _tally(0x00, "programming"),
     _tally(0x01, "meter cleared", EventCode.METER_CLEARED),
     _tally(0x02, "demand cleared"),
@@ -262,6 +285,9 @@ FAMILIES: Final[Sequence[Family]] = (
            fields=(Digits(4), Moment(6), Moment(6)), di1=range(0x04, 0x05), di0=_RECORDS),
     _tally(0x0D, "meter cover opened", EventCode.METER_COVER_OPENED),
     _tally(0x0E, "terminal cover opened", EventCode.TERMINAL_COVER_OPENED),
+    *(Family(group=0x0330, name=f"{name} cover opened: record", fields=records.COVER,
+             di1=range(di1, di1 + 1), di0=_RECORDS)
+      for di1, name in ((13, "meter"), (14, "terminal"))),
     # A.5: parameters
     _one(0x04000101, "date and weekday", Day()),
     _one(0x04000102, "time", Clock()),

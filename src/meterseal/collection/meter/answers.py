@@ -6,6 +6,7 @@ from datetime import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from meterseal.collection.dlt645 import encode_quantity, expand
+from meterseal.collection.meter.records import fields_of
 from meterseal.collection.model import EventCode
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ __all__ = ["answer"]
 
 Content: TypeAlias = "bytes | tuple[Value, ...] | None"
 
-_DEMANDS: Final = {0x0101: "forward_maximum", 0x0102: "reverse_maximum"}
+_DEMANDS: Final = {0x0101: "forward_maxima", 0x0102: "reverse_maxima"}
+_FROZEN_DEMANDS: Final = {0x09: "forward_maxima", 0x0A: "reverse_maxima"}
 _INSTANT, _DAILY = 0x0501, 0x0506
 _FULL, _FULL_SIGNED = 100_000_000, 80_000_000
 """Steps at which an energy begins again from 0: what eight digits hold, without and with a sign."""
@@ -39,6 +41,7 @@ _PHASE_BITS: Final = (  # of running status words 4 to 6, from bit 0
     EventCode.OVERLOAD,
     EventCode.POWER_REVERSAL,
     EventCode.PHASE_BREAK,
+    EventCode.CURRENT_BREAK,
 )
 _WHOLE_BITS: Final = (  # of running status word 7
     EventCode.VOLTAGE_REVERSE_SEQUENCE,
@@ -46,7 +49,7 @@ _WHOLE_BITS: Final = (  # of running status word 7
     EventCode.VOLTAGE_UNBALANCE,
     EventCode.CURRENT_UNBALANCE,
 )
-_PER_PHASE: Final = frozenset({*_PHASE_BITS, EventCode.CURRENT_BREAK})
+_PER_PHASE: Final = frozenset(_PHASE_BITS)
 _MINUTE: Final = 60_000
 
 
@@ -107,9 +110,10 @@ def _energies(meter: Meter, record: RegisterRecord) -> dict[int, tuple[int, ...]
 
 def _demand(meter: Meter, code: int) -> Content:
     record = _record_back(meter, code & 0xFF)
-    if record is None or code >> 8 & 0xFF:  # of tariffs the meter keeps no demand
+    if record is None:
         return None
-    return _maximum(meter, getattr(record, _DEMANDS[code >> 16]))
+    place, maxima = code >> 8 & 0xFF, getattr(record, _DEMANDS[code >> 16])
+    return _maximum(meter, maxima[place]) if place < len(maxima) else None
 
 
 def _maximum(meter: Meter, maximum: tuple[int, int]) -> tuple[Value, ...]:
@@ -138,8 +142,10 @@ def _frozen(meter: Meter, code: int) -> Content:
         return (meter.config.billing.calendar.local(record.at),)
     if 0x01 <= kind <= 0x08:  # noqa: PLR2004
         return _energies(meter, record)[kind]
-    maxima = {0x09: record.forward_maximum, 0x0A: record.reverse_maximum}
-    return _maximum(meter, maxima[kind]) if kind in maxima else None
+    if kind not in _FROZEN_DEMANDS:
+        return None
+    maxima = getattr(record, _FROZEN_DEMANDS[kind])
+    return tuple(value for maximum in maxima for value in _maximum(meter, maximum))
 
 
 def _harmonic(meter: Meter, code: int) -> Content:
@@ -168,17 +174,17 @@ def _present(meter: Meter, code: int) -> Content:
 
 def _counter(meter: Meter, code: int) -> Content:
     """Return how often an event was, and for how many minutes, by phase where it has phases."""
-    if code & 0xFFFF:
-        return None
     try:
         event = EventCode(code >> 16 & 0xFF)
     except ValueError:
         return None
+    if code & 0xFFFF:
+        return _record(meter, event, code >> 8 & 0xFF, code & 0xFF)
     totals = meter.state.events.totals
     if event is EventCode.POWER_FAILURE:
         return (totals.get((event, 0), (0, 0))[0] % _FULL_COUNT,)
-    if event is EventCode.DEMAND_EXCEEDED:
-        return None
+    if event is EventCode.DEMAND_EXCEEDED:  # of the forward demand alone
+        return (totals.get((event, 0), (0, 0))[0] % _FULL_COUNT, *(None,) * 5)
     contents: list[Value] = []
     for phase in (1, 2, 3) if event in _PER_PHASE else (0,):
         count, duration = totals.get((event, phase), (0, 0))
@@ -186,14 +192,25 @@ def _counter(meter: Meter, code: int) -> Content:
     return tuple(contents)
 
 
+def _record(meter: Meter, event: EventCode, place: int, back: int) -> Content:
+    """Return the record of an event so many back; `place` is its phase, 1 for the demand."""
+    phase = place - 1 if event is EventCode.DEMAND_EXCEEDED else place
+    found = meter.state.events.records.get((event, phase), ())
+    if not 1 <= back <= len(found):
+        return None
+    return fields_of(found[back - 1], meter.config.billing.calendar)
+
+
 def _tally(meter: Meter, code: int) -> Content:
-    """Count the events of group 0330, and give the times of clock settings."""
+    """Count the events of group 0330, and give the records of clock settings and covers."""
     event = _TALLIED.get(code >> 8 & 0xFF)
     if event is None:
         return None
     back, log = code & 0xFF, meter.state.events
     if back == 0:
         return (log.numbers.get(event, 0) % _FULL_COUNT,)
+    if event in _COVERS:
+        return _record(meter, event, 0, back)
     records = log.records.get((event, 0), ())
     if event is not EventCode.CLOCK_SET or back > len(records):
         return None
@@ -208,6 +225,7 @@ _TALLIED: Final = {
     0x0D: EventCode.METER_COVER_OPENED,
     0x0E: EventCode.TERMINAL_COVER_OPENED,
 }
+_COVERS: Final = frozenset({EventCode.METER_COVER_OPENED, EventCode.TERMINAL_COVER_OPENED})
 
 
 def _parameter(meter: Meter, code: int, now: int) -> Content:
@@ -232,6 +250,7 @@ def _parameter(meter: Meter, code: int, now: int) -> Content:
         0x04000409: billing.constant,
         0x0400040A: billing.constant,
         0x0400040D: "DL/T645-2007",
+        0x04000E01: min(ratings.allowed_demand, _FULL_POWER - 1),
         0x04000B01: f"{billing.calendar.settlement_day:02}{billing.calendar.settlement_hour:02}",
     }
     if code in fixed:

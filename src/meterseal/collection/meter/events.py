@@ -13,7 +13,6 @@ from meterseal.collection.model import EventCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from meterseal.collection.meter.measurement import Measurement
     from meterseal.collection.meter.rules import Rule
     from meterseal.collection.model import Values
 
@@ -26,7 +25,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: times in ms since 1970 by the meter's clock; values at its begin or end."""
+    """One event: times in ms since 1970 by the meter's clock.
+
+    `before` are the values at its begin, `values` those at its begin or, once it is over, its end.
+    """
 
     code: EventCode
     phase: int
@@ -34,6 +36,7 @@ class Event:
     began_at: int
     ended_at: int | None = None
     values: Values = field(default_factory=dict)
+    before: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,17 @@ class EventLog:
 
     def observed(
         self,
-        rules: Sequence[Rule],
-        measurement: Measurement,
+        rules: Sequence[Rule[_T]],
+        seen: _T,
         now: int,
         values: Callable[[], Values],
     ) -> tuple[EventLog, list[Event]]:
-        """Return the log after a measurement, and the events that began or ended by it."""
+        """Return the log after what was seen, and the events that began or ended by it."""
         log, changed = self, []
         for rule in rules:
             key = (rule.code, rule.phase)
             has_begun = key in log.active
-            speaks = rule.ends(measurement) if has_begun else rule.begins(measurement)
+            speaks = rule.ends(seen) if has_begun else rule.begins(seen)
             if not speaks:
                 if key in log.pending:
                     log = replace(log, pending=_without(log.pending, key))
@@ -80,7 +83,7 @@ class EventLog:
     def begun(self, code: EventCode, phase: int, at: int, values: Values) -> tuple[EventLog, Event]:
         """Return the log with an event that has begun."""
         key = (code, phase)
-        event = Event(code, phase, self.numbers.get(code, 0) + 1, at, None, values)
+        event = Event(code, phase, self.numbers.get(code, 0) + 1, at, None, values, values)
         count, duration = self.totals.get(key, (0, 0))
         return replace(
             self,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.meter.load import load_record
 from meterseal.collection.meter.registers import Billing, Power
-from meterseal.collection.meter.rules import DEFAULT_DELAY, Rule, rules_for
+from meterseal.collection.meter.rules import DEFAULT_DELAY, Rule, demand_rule, rules_for
 from meterseal.collection.meter.sources import one_cycle
 from meterseal.collection.meter.speech import Speaker, event_body, reading_body, snapshot_body
 from meterseal.collection.meter.state import MeterState
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from meterseal.collection.meter.events import Event
     from meterseal.collection.meter.measurement import Measurement
+    from meterseal.collection.meter.registers import Registers
     from meterseal.collection.meter.rules import Ratings
     from meterseal.collection.meter.sources import Source
     from meterseal.collection.meter.speech import Body
@@ -69,7 +70,8 @@ class MeterConfig:
     load_interval: int = 900_000
     password_level: int = 2
     password: str | None = field(default=None, repr=False)
-    rules: tuple[Rule, ...] = field(init=False, repr=False)
+    rules: tuple[Rule[Measurement], ...] = field(init=False, repr=False)
+    demand_rule: Rule[Registers] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.seal_interval < 1000:  # noqa: PLR2004
@@ -77,6 +79,7 @@ class MeterConfig:
         if self.password is not None and not _SIX_DIGITS.fullmatch(self.password):
             raise UsageError("a meter's password has six digits")
         object.__setattr__(self, "rules", rules_for(self.ratings, self.event_delay))
+        object.__setattr__(self, "demand_rule", demand_rule(self.ratings))
 
     def lightened(self) -> MeterConfig:
         """Return the kind for meters by the thousand: no load records, snapshots at events."""
@@ -139,18 +142,22 @@ class Meter:
         measurement = self._source.measure(wall)
         bodies: list[Body] = []
         state, events = self._passed(measurement, wall, steady)
-        log, observed = state.events.observed(
-            self.config.rules, measurement, state.now, measurement.values
-        )
+        registers, config = state.registers, self.config
+
+        def values() -> dict[Quantity, int | None]:
+            return measurement.values() | registers.values(config.billing)
+
+        log, observed = state.events.observed(config.rules, measurement, state.now, values)
+        log, exceeded = log.observed((config.demand_rule,), registers, state.now, values)
+        observed += exceeded
         state = replace(state, events=log)
         if self._speaker is not None:
             bodies += [event_body(event) for event in (*events, *observed)]
             begun = {event.code for event in observed if event.ended_at is None}
-            if begun & _SNAPSHOT_EVENTS or self._is_due(state, self.config.snapshot_interval):
+            if begun & _SNAPSHOT_EVENTS or self._is_due(state, config.snapshot_interval):
                 bodies.append(snapshot_body(one_cycle(self._source.waveforms(wall))))
-            if self._is_due(state, self.config.seal_interval):
-                values = measurement.values() | state.registers.values(self.config.billing)
-                bodies.append(reading_body(values))
+            if self._is_due(state, config.seal_interval):
+                bodies.append(reading_body(values()))
         state, change = self._change(state, bodies)
         self._next = (state, measurement, steady)
         return replace(change, load=self._load_record(state, measurement))

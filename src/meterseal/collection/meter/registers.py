@@ -13,12 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from meterseal.collection.meter.demand import DemandMeter
+from meterseal.collection.meter.demand import NO_MAXIMA, DemandMeter
 from meterseal.collection.meter.tariff import DEFAULT_SCHEDULE, MINUTE, Calendar, TariffSchedule
 from meterseal.collection.model import Quantity
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
+    from meterseal.collection.meter.demand import Maximum
     from meterseal.collection.meter.measurement import Measurement
     from meterseal.collection.meter.tariff import Tariff
 
@@ -106,6 +107,12 @@ class Billing:
         ):
             raise UsageError("demand steps divide the demand period, and it divides the hour")
 
+    def tariff_until(self, moment: int) -> Tariff | None:
+        """Return the tariff of the demand period that ends now, None where a switch divides it."""
+        minutes = (moment - back * MINUTE for back in range(1, self.demand_period + 1))
+        tariffs = {self.schedule.at(self.calendar.minute_of_day(minute)) for minute in minutes}
+        return tariffs.pop() if len(tariffs) == 1 else None
+
     def thousandths(self, pulses: int) -> int:
         """Return pulses as whole steps of 0.001 kWh, rounded down."""
         return pulses * 1000 // self.constant
@@ -113,12 +120,15 @@ class Billing:
 
 @dataclass(frozen=True, slots=True)
 class RegisterRecord:
-    """What the registers were at one time: a settlement or a freeze."""
+    """What the registers were at one time: a settlement or a freeze.
+
+    Maximum demands are of all times and of each tariff.
+    """
 
     at: int
     energy: Energy
-    forward_maximum: tuple[int, int]
-    reverse_maximum: tuple[int, int]
+    forward_maxima: tuple[Maximum, ...]
+    reverse_maxima: tuple[Maximum, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +174,11 @@ class Registers:
         )
 
     def _minute_ended(self, at: int, billing: Billing) -> Registers:
-        period, step = billing.demand_period, billing.demand_step
+        period, step, tariff = billing.demand_period, billing.demand_step, billing.tariff_until(at)
         registers = replace(
             self,
-            forward_demand=self.forward_demand.minute_ended(at, period, step),
-            reverse_demand=self.reverse_demand.minute_ended(at, period, step),
+            forward_demand=self.forward_demand.minute_ended(at, period, step, tariff),
+            reverse_demand=self.reverse_demand.minute_ended(at, period, step, tariff),
         )
         if billing.calendar.is_midnight(at) and not _has(self.history.days, at):
             days = (registers.record(at), *self.history.days)[:_DAYS_KEPT]
@@ -194,8 +204,8 @@ class Registers:
         """Return the registers without maximum demands; energies stay."""
         return replace(
             self,
-            forward_demand=replace(self.forward_demand, maximum=(0, 0)),
-            reverse_demand=replace(self.reverse_demand, maximum=(0, 0)),
+            forward_demand=replace(self.forward_demand, maxima=NO_MAXIMA),
+            reverse_demand=replace(self.reverse_demand, maxima=NO_MAXIMA),
         )
 
     def resumed(self, down_at: int, up_at: int, billing: Billing) -> Registers:
@@ -215,7 +225,7 @@ class Registers:
     def record(self, at: int) -> RegisterRecord:
         """Return what the registers are now."""
         return RegisterRecord(
-            at, self.energy, self.forward_demand.maximum, self.reverse_demand.maximum
+            at, self.energy, self.forward_demand.maxima, self.reverse_demand.maxima
         )
 
     def values(self, billing: Billing) -> dict[Quantity, int | None]:

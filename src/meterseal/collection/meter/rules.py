@@ -2,37 +2,52 @@
 
 The thresholds follow GB/T 12325 (voltage +7/-10 % of 220 V), GB/T 15543 (unbalance 2 %) and, for
 losses of voltage and current, what utilities ask of meters: 78 % and 85 % of the rated voltage,
-0.5 % and 5 % of the rated current.
+0.5 % and 5 % of the rated current. A current breaks where a phase with voltage has none, whatever
+the others have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from meterseal.collection.model import EventCode
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
     from meterseal.collection.meter.measurement import Measurement, PhaseMeasurement
+    from meterseal.collection.meter.registers import Registers
 
-__all__ = ["DEFAULT_DELAY", "Ratings", "Rule", "rules_for"]
+__all__ = ["DEFAULT_DELAY", "Ratings", "Rule", "demand_rule", "rules_for"]
 
 DEFAULT_DELAY: Final = 60_000  # ms
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Rated values of a meter: V, A, A; 5(60) A at 220 V by default."""
+    """Rated values of a meter: V, A, A; 5(60) A at 220 V by default.
+
+    `demand_limit` (kW) is the forward demand that was agreed upon; the power at maximum current
+    without.
+    """
 
     voltage: float = 220.0
     current: float = 5.0
     maximum_current: float = 60.0
+    demand_limit: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.voltage > 0 and 0 < self.current <= self.maximum_current):
             raise UsageError("rated values are positive, and the maximum current is the largest")
+
+    @property
+    def allowed_demand(self) -> int:
+        """The forward demand above which it is exceeded, in steps of 0.0001 kW."""
+        limit = self.demand_limit
+        if limit is None:
+            limit = 3 * self.voltage * self.maximum_current / 1000
+        return round(limit * 10_000)
 
     @property
     def starting_current(self) -> float:
@@ -40,12 +55,13 @@ class Ratings:
         return 0.0005 * self.current
 
 
+_T = TypeVar("_T")
 Level: TypeAlias = Callable[["Measurement"], float | None]
 Guard: TypeAlias = Callable[["Measurement"], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Generic[_T]):
     """An event begins once the level was above `begin` for `delay` ms while the guard held.
 
     It is over once the level was below `end`, or there was none, for as long. Between the two
@@ -54,38 +70,49 @@ class Rule:
 
     code: EventCode
     phase: int
-    level: Level
+    level: Callable[[_T], float | None]
     begin: float
     end: float
     delay: int
-    guard: Guard | None = None
+    guard: Callable[[_T], bool] | None = None
 
-    def begins(self, measurement: Measurement) -> bool:
-        """Whether the measurement speaks for an event that has not begun."""
-        level = self.level(measurement)
+    def begins(self, seen: _T) -> bool:
+        """Whether what is seen speaks for an event that has not begun."""
+        level = self.level(seen)
         if level is None or level <= self.begin:
             return False
-        return self.guard is None or self.guard(measurement)
+        return self.guard is None or self.guard(seen)
 
-    def ends(self, measurement: Measurement) -> bool:
-        """Whether the measurement speaks for the end of an event that has begun."""
-        level = self.level(measurement)
+    def ends(self, seen: _T) -> bool:
+        """Whether what is seen speaks for the end of an event that has begun."""
+        level = self.level(seen)
         return level is None or level < self.end
 
 
-def rules_for(ratings: Ratings, delay: int = DEFAULT_DELAY) -> tuple[Rule, ...]:
+def rules_for(ratings: Ratings, delay: int = DEFAULT_DELAY) -> tuple[Rule[Measurement], ...]:
     """Return the rules of a meter with these ratings; `delay` in ms holds for all of them."""
     rules = [rule for index in range(3) for rule in _phase_rules(ratings, index, delay)]
     return (*rules, *_whole_rules(ratings, delay))
 
 
-def _phase_rules(ratings: Ratings, index: int, delay: int) -> Iterator[Rule]:
+def demand_rule(ratings: Ratings) -> Rule[Registers]:
+    """Return the rule of the forward demand; it is a mean over a period and needs no delay."""
+    limit = ratings.allowed_demand
+    return Rule(
+        EventCode.DEMAND_EXCEEDED, 0, lambda registers: registers.forward_demand.latest,
+        begin=limit, end=limit, delay=0,
+    )  # fmt: skip
+
+
+def _phase_rules(ratings: Ratings, index: int, delay: int) -> Iterator[Rule[Measurement]]:
     u, i, largest = ratings.voltage, ratings.current, ratings.maximum_current
 
-    def rule(code: EventCode, level: Level, begin: float, end: float) -> Rule:
+    def rule(code: EventCode, level: Level, begin: float, end: float) -> Rule[Measurement]:
         return Rule(code, index + 1, level, begin, end, delay)
 
-    def guarded(code: EventCode, level: Level, begin: float, end: float, guard: Guard) -> Rule:
+    def guarded(
+        code: EventCode, level: Level, begin: float, end: float, guard: Guard
+    ) -> Rule[Measurement]:
         return Rule(code, index + 1, level, begin, end, delay, guard)
 
     sag = _of(index, lambda phase: 1 - phase.voltage / u)
@@ -99,6 +126,9 @@ def _phase_rules(ratings: Ratings, index: int, delay: int) -> Iterator[Rule]:
     yield rule(EventCode.OVERLOAD, _of(index, lambda p: p.active / (u * largest)), 1.2, 1.1)
     yield rule(EventCode.POWER_REVERSAL, _of(index, lambda p: -p.active / (u * i)), 0.010, 0.005)
 
+    idle = _of(index, lambda p: 1 - p.current / i if p.voltage >= 0.60 * u else None)
+    yield rule(EventCode.CURRENT_BREAK, idle, 0.995, 0.990)
+
     def lack(measurement: Measurement) -> float | None:
         """By how much of In a phase with voltage lacks a current that another one has."""
         phase = measurement.phases[index]
@@ -111,10 +141,10 @@ def _phase_rules(ratings: Ratings, index: int, delay: int) -> Iterator[Rule]:
     )
 
 
-def _whole_rules(ratings: Ratings, delay: int) -> Iterator[Rule]:
+def _whole_rules(ratings: Ratings, delay: int) -> Iterator[Rule[Measurement]]:
     u, i = ratings.voltage, ratings.current
 
-    def rule(code: EventCode, level: Level, begin: float, end: float) -> Rule:
+    def rule(code: EventCode, level: Level, begin: float, end: float) -> Rule[Measurement]:
         return Rule(code, 0, level, begin, end, delay)
 
     yield Rule(
@@ -133,7 +163,7 @@ def _whole_rules(ratings: Ratings, delay: int) -> Iterator[Rule]:
     yield rule(EventCode.CURRENT_REVERSE_SEQUENCE, currents, 200.0, 50.0)
 
 
-def _of(index: int, level: Callable[[PhaseMeasurement], float]) -> Level:
+def _of(index: int, level: Callable[[PhaseMeasurement], float | None]) -> Level:
     def of_phase(measurement: Measurement) -> float | None:
         phase = measurement.phases[index]
         return None if phase is None else level(phase)

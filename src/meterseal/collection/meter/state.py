@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from meterseal.collection.envelope import decode, encode
-from meterseal.collection.meter.demand import DemandMeter
+from meterseal.collection.meter.demand import NO_MAXIMA, DemandMeter
 from meterseal.collection.meter.events import Event, EventLog
 from meterseal.collection.meter.registers import Energy, History, RegisterRecord, Registers
 from meterseal.collection.model import EventCode, Quantity
@@ -15,9 +15,11 @@ from meterseal.errors import MalformedData, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meterseal.collection.meter.demand import Maximum
+
 __all__ = ["MeterState"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _ENERGY_FIELDS: Final = 4 + 4 + 4 + 6
 _List: TypeAlias = list[Any]
 
@@ -110,37 +112,52 @@ def _dump_demand(demand: DemandMeter) -> _List:
         demand.running,
         demand.covered,
         demand.latest,
-        list(demand.maximum),
+        _dump_maxima(demand.maxima),
     ]
 
 
 def _load_demand(encoded: _List) -> DemandMeter:
-    minutes, running, covered, latest, (steps, at) = encoded
-    return DemandMeter(tuple(minutes), running, covered, latest, (steps, at))
+    minutes, running, covered, latest, maxima = encoded
+    return DemandMeter(tuple(minutes), running, covered, latest, _load_maxima(maxima))
+
+
+def _dump_maxima(maxima: tuple[Maximum, ...]) -> _List:
+    return [number for maximum in maxima for number in maximum]
+
+
+def _load_maxima(encoded: _List) -> tuple[Maximum, ...]:
+    if len(encoded) != 2 * len(NO_MAXIMA):
+        raise MalformedData("the state of a meter: maximum demands are missing")
+    return tuple(zip(encoded[::2], encoded[1::2], strict=True))
 
 
 def _dump_record(record: RegisterRecord) -> _List:
-    maxima = [*record.forward_maximum, *record.reverse_maximum]
-    return [record.at, _dump_energy(record.energy), maxima]
+    maxima = [_dump_maxima(each) for each in (record.forward_maxima, record.reverse_maxima)]
+    return [record.at, _dump_energy(record.energy), *maxima]
 
 
 def _load_records(encoded: Sequence[_List]) -> tuple[RegisterRecord, ...]:
     return tuple(
-        RegisterRecord(at, _load_energy(energy), (forward, forward_at), (reverse, reverse_at))
-        for at, energy, (forward, forward_at, reverse, reverse_at) in encoded
+        RegisterRecord(at, _load_energy(energy), _load_maxima(forward), _load_maxima(reverse))
+        for at, energy, forward, reverse in encoded
     )
 
 
 def _dump_event(event: Event) -> _List:
-    values = {quantity.code: event.values[quantity] for quantity in event.values}
+    values = [
+        dict(sorted((quantity.code, steps) for quantity, steps in each.items()))
+        for each in (event.values, event.before)
+    ]
     times = [event.began_at, event.ended_at]
-    return [int(event.code), event.phase, event.number, *times, dict(sorted(values.items()))]
+    return [int(event.code), event.phase, event.number, *times, *values]
 
 
 def _load_event(encoded: _List) -> Event:
-    code, phase, number, began_at, ended_at, values = encoded
-    amounts = {Quantity.of_code(each): steps for each, steps in values.items()}
-    return Event(EventCode(code), phase, number, began_at, ended_at, amounts)
+    code, phase, number, began_at, ended_at, *both = encoded
+    values, before = (
+        {Quantity.of_code(each): steps for each, steps in amounts.items()} for amounts in both
+    )
+    return Event(EventCode(code), phase, number, began_at, ended_at, values, before)
 
 
 def _load_events(numbers: _List, totals: _List, active: _List, records: _List) -> EventLog:
