@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::Error;
+use crate::self_test;
 
 /// A family of code paths for every primitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,27 +13,35 @@ pub enum Backend {
     Portable = 1,
     /// x86-64 with BMI2, ADX, AES-NI, PCLMULQDQ, SSSE3 and AVX2.
     X86_64 = 2,
+    /// The same with 512-bit vectors: AVX-512 F, BW, DQ, VL, IFMA and VBMI, GFNI, VAES and
+    /// VPCLMULQDQ. Chosen only after its [self-test](crate::self_test).
+    X86_64Avx512 = 3,
 }
 
-/// Name of the environment variable that forces a back-end: `portable` or `x86-64`.
+/// Name of the environment variable that forces a back-end: `portable`, `x86-64` or
+/// `x86-64-avx512`.
 pub const ENVIRONMENT_VARIABLE: &str = "METERSEAL_BACKEND";
 
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 impl Backend {
+    /// All of them, the plainest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::X86_64, Self::X86_64Avx512];
+
     /// The name used by the environment variable and the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
             Self::X86_64 => "x86-64",
+            Self::X86_64Avx512 => "x86-64-avx512",
         }
     }
 
     /// The back-end of that name, or `None`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Portable, Self::X86_64].into_iter().find(|b| b.name() == name)
+        Self::ALL.into_iter().find(|b| b.name() == name)
     }
 
     /// Whether this CPU can run it.
@@ -41,6 +50,7 @@ impl Backend {
         match self {
             Self::Portable => true,
             Self::X86_64 => x86_64_available(),
+            Self::X86_64Avx512 => x86_64_available() && avx512_available(),
         }
     }
 }
@@ -52,15 +62,23 @@ pub fn backend() -> Backend {
     match CHOSEN.load(Ordering::Relaxed) {
         1 => Backend::Portable,
         2 => Backend::X86_64,
+        3 => Backend::X86_64Avx512,
         _ => choose(),
     }
 }
 
-/// Whether the x86-64 back-end is in use.
+/// Whether the instructions of the x86-64 back-end may be used, wider ones perhaps too.
 #[inline]
 #[must_use]
 pub fn is_x86_64() -> bool {
-    backend() == Backend::X86_64
+    backend() != Backend::Portable
+}
+
+/// Whether the instructions of the AVX-512 back-end may be used.
+#[inline]
+#[must_use]
+pub fn is_avx512() -> bool {
+    backend() == Backend::X86_64Avx512
 }
 
 /// Makes every later operation run on `wanted`.
@@ -82,14 +100,44 @@ pub(crate) fn force_under_valgrind(wanted: Backend) {
     CHOSEN.store(wanted as u8, Ordering::Relaxed);
 }
 
-/// The environment's wish if this CPU can grant it, else the best available.
+/// What [`ENVIRONMENT_VARIABLE`] asks for, `None` if it is not set.
+///
+/// # Errors
+/// [`Error::InvalidInput`] for a name that is none, or for a back-end that this CPU cannot run.
+pub fn wish_of_environment() -> Result<Option<Backend>, Error> {
+    let Some(name) = std::env::var_os(ENVIRONMENT_VARIABLE) else { return Ok(None) };
+    let wish = name.to_str().and_then(Backend::from_name);
+    let wish = wish.ok_or(Error::InvalidInput(
+        "METERSEAL_BACKEND: expected portable, x86-64 or x86-64-avx512",
+    ))?;
+    if wish.is_available() {
+        Ok(Some(wish))
+    } else {
+        Err(Error::InvalidInput(
+            "METERSEAL_BACKEND: this CPU lacks the instructions of that back-end",
+        ))
+    }
+}
+
+/// The environment's wish if this CPU can grant it, else the best that is available and sound.
 #[cold]
 fn choose() -> Backend {
-    let wish = std::env::var(ENVIRONMENT_VARIABLE).ok().and_then(|name| Backend::from_name(&name));
-    let best = if x86_64_available() { Backend::X86_64 } else { Backend::Portable };
-    let chosen = wish.filter(|b| b.is_available()).unwrap_or(best);
+    let chosen = wish_of_environment().ok().flatten().unwrap_or_else(best);
     CHOSEN.store(chosen as u8, Ordering::Relaxed);
     chosen
+}
+
+/// While wide paths are tested, whatever asks gets the narrow ones.
+fn best() -> Backend {
+    if !Backend::X86_64.is_available() {
+        return Backend::Portable;
+    }
+    CHOSEN.store(Backend::X86_64 as u8, Ordering::Relaxed);
+    if Backend::X86_64Avx512.is_available() && self_test::wide_paths_agree() {
+        Backend::X86_64Avx512
+    } else {
+        Backend::X86_64
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -104,20 +152,49 @@ fn x86_64_available() -> bool {
         && has!("avx2")
 }
 
+/// The CPU has them, and the operating system keeps the registers.
+#[cfg(target_arch = "x86_64")]
+fn avx512_available() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512f")
+        && has!("avx512bw")
+        && has!("avx512dq")
+        && has!("avx512vl")
+        && has!("avx512ifma")
+        && has!("avx512vbmi")
+        && has!("gfni")
+        && has!("vaes")
+        && has!("vpclmulqdq")
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 fn x86_64_available() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn avx512_available() -> bool {
     false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::on_every_backend;
 
     #[test]
     fn names_round_trip() {
-        for backend in [Backend::Portable, Backend::X86_64] {
+        for backend in Backend::ALL {
             assert_eq!(Backend::from_name(backend.name()), Some(backend));
         }
         assert_eq!(Backend::from_name("z80"), None);
+    }
+
+    #[test]
+    fn what_the_cpu_has_can_be_forced_and_nothing_else() {
+        on_every_backend(|| ());
+        for backend in Backend::ALL.into_iter().filter(|backend| !backend.is_available()) {
+            assert!(force(backend).is_err(), "{}", backend.name());
+        }
     }
 }

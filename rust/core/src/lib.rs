@@ -17,6 +17,7 @@ pub mod hmac;
 pub mod kdf;
 pub mod mlkem;
 pub mod record;
+mod self_test;
 pub mod sm2;
 pub mod sm3;
 pub mod sm4;

@@ -22,7 +22,7 @@ pub fn on_every_backend<T: PartialEq + Debug>(act: impl Fn() -> T) -> T {
     static FORCED: Mutex<()> = Mutex::new(());
     let _guard = FORCED.lock().unwrap_or_else(PoisonError::into_inner);
     let before = cpu::backend();
-    let results: Vec<T> = [Backend::Portable, Backend::X86_64]
+    let results: Vec<T> = Backend::ALL
         .into_iter()
         .filter(|backend| cpu::force(*backend).is_ok())
         .map(|_| act())

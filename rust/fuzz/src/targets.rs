@@ -264,7 +264,7 @@ fn lattice_ciphertext(data: &[u8]) {
 fn alike<T: PartialEq + core::fmt::Debug>(act: impl Fn() -> T) -> T {
     let on = |backend| cpu::force(backend).ok().map(|()| act());
     let portable = on(Backend::Portable).expect("the portable back-end always runs");
-    if let Some(other) = on(Backend::X86_64) {
+    for other in Backend::ALL.into_iter().filter_map(on) {
         assert_eq!(portable, other);
     }
     portable

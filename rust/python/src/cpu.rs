@@ -13,22 +13,20 @@ fn backend() -> &'static str {
 
 #[pyfunction]
 fn available_backends() -> Vec<&'static str> {
-    [Backend::Portable, Backend::X86_64]
-        .into_iter()
-        .filter(|backend| backend.is_available())
-        .map(Backend::name)
-        .collect()
+    Backend::ALL.into_iter().filter(|backend| backend.is_available()).map(Backend::name).collect()
 }
 
 #[pyfunction]
 fn force_backend(name: &str) -> PyResult<()> {
     let wanted = Backend::from_name(name)
-        .ok_or(Error::InvalidInput("no such back-end: expected portable or x86-64"))
+        .ok_or(Error::InvalidInput("no such back-end: expected portable, x86-64 or x86-64-avx512"))
         .map_err(raise)?;
     cpu::force(wanted).map_err(raise)
 }
 
+/// A wish of the environment that cannot be granted is an error at the import, not another back-end.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    cpu::wish_of_environment().map_err(raise)?;
     module.add_function(wrap_pyfunction!(backend, module)?)?;
     module.add_function(wrap_pyfunction!(available_backends, module)?)?;
     module.add_function(wrap_pyfunction!(force_backend, module)?)?;
