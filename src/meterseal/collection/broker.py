@@ -29,8 +29,18 @@ _CONFIG: Final = """\
 server_name: "{name}"
 listen: "127.0.0.1:{nats_port}"
 jetstream {{ store_dir: "{store}" }}
-mqtt {{ listen: "127.0.0.1:{mqtt_port}", max_ack_pending: 1024 }}
+max_pending: {max_pending}
+write_deadline: "60s"
+mqtt {{ listen: "127.0.0.1:{mqtt_port}", max_ack_pending: {max_unacknowledged} }}
 """
+_UNACKNOWLEDGED: Final = 192
+"""Messages that the broker hands a station before it acknowledges one of them.
+
+Fewer than the station takes from its socket before it leaves that alone (256), and together less
+than the broker bears to have under way to it. Otherwise a station with a backlog is cut off as too
+slow, finds all of it unacknowledged on its next connection, and is cut off again, for ever.
+"""
+_MAX_PENDING: Final = 128 << 20
 
 
 class EmbeddedBroker:
@@ -107,7 +117,14 @@ def write_config(folder: Path, mqtt_port: int, nats_port: int, name: str) -> Pat
     config = folder / "nats-server.conf"
     store = (folder / "messages").resolve()
     config.write_text(
-        _CONFIG.format(name=name, store=store, mqtt_port=mqtt_port, nats_port=nats_port)
+        _CONFIG.format(
+            name=name,
+            store=store,
+            mqtt_port=mqtt_port,
+            nats_port=nats_port,
+            max_pending=_MAX_PENDING,
+            max_unacknowledged=_UNACKNOWLEDGED,
+        )
     )
     return config
 

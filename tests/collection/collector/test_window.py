@@ -38,6 +38,22 @@ def test_what_has_no_receipt_is_due_again() -> None:
     assert window.next_due() == 30
 
 
+def test_what_stays_without_a_receipt_is_sent_ever_more_seldom() -> None:
+    window, now, pauses = Window(newest=0, patience=30), 0.0, []
+    for _ in range(8):
+        window.sent([1], now)
+        due = window.next_due()
+        assert due is not None
+        assert window.due(due - 1, 10) == []
+        assert window.due(due, 10) == [1]
+        pauses.append(due - now)
+        now = due
+    assert pauses == [30, 60, 120, 240, 480, 960, 960, 960]
+    window.settled([1])
+    window.sent([1, 2], now)
+    assert window.due(now + 30, 10) == [1, 2], "with a receipt all begins anew"
+
+
 def test_what_the_station_does_not_take_now_waits() -> None:
     window = Window(newest=0, patience=30)
     window.sent([1], now=0)

@@ -10,9 +10,11 @@ import aiomqtt
 import pytest
 from prometheus_client import CollectorRegistry
 
+from meterseal.collection import broker as broker_module
 from meterseal.collection import topics
 from meterseal.collection.broker import EmbeddedBroker
 from meterseal.collection.receipts import Entry, Verdict, open_receipt
+from meterseal.collection.station import mqtt as mqtt_module
 from meterseal.collection.station.check import Checker
 from meterseal.collection.station.ingest import Ingest, ReceiptWriter
 from meterseal.collection.station.jetstream import JetStreamInbox
@@ -124,6 +126,34 @@ def test_stores_and_signs_for_what_comes_over_mqtt(tmp_path: Path, store: Store)
 
     asyncio.run(story())
     assert stored(store) == [1, 2, 3]
+
+
+def test_a_station_reads_all_that_the_broker_hands_it_before_an_acknowledgement() -> None:
+    """Else a broker finds it too slow, cuts it off, and hands it the same again, for ever."""
+    assert broker_module._UNACKNOWLEDGED < mqtt_module._IN_HAND
+    assert broker_module._UNACKNOWLEDGED * topics.MAX_BUNDLE_SIZE < broker_module._MAX_PENDING
+
+
+@pytest.mark.slow
+def test_a_station_that_cannot_store_for_a_while_keeps_its_link(tmp_path: Path) -> None:
+    async def story() -> None:
+        port, size, count = free_port(), 128 << 10, 900
+        async with EmbeddedBroker(tmp_path, port, free_port()), Collector(port) as collector:
+            inbox = await mqtt(port)
+            for _ in range(count):
+                await collector.publish(bytes(size))
+            taken, came = 0, set()
+            while taken < count:  # more lies in the broker than it bears to have under way
+                async with asyncio.timeout(LIMIT):
+                    messages = await inbox.receive(64, 0.05)
+                for message in messages:
+                    await message.acknowledge()
+                taken += len(messages)
+                came.add(inbox._connection)
+            assert came == {1}, "never cut off"
+            await inbox.close()
+
+    asyncio.run(story())
 
 
 def test_what_is_worth_writing_waits_for_no_company(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 Two lanes: the backlog, what waited before the uplink came up, and the live one, what came since.
 They take turns, so that a long outage is caught up in order while new readings arrive at once. A
-statement stays in flight until its receipt; without one it is sent again.
+statement stays in flight until its receipt; without one it is sent again, and each time more
+patiently: a station that is slow or away must not find every statement a hundred times over.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Lane", "Window"]
+
+_DOUBLINGS: Final = 5
 
 
 class Lane(NamedTuple):
@@ -25,6 +28,8 @@ class Lane(NamedTuple):
 class Window:
     """At most `size` statements in flight; each is due again `patience` seconds after it was sent.
 
+    The time doubles with each sending, up to 32 times as long, until the connection is a new one.
+
     Ids rise in the order of arrival, so a lane is a place up to which all was sent.
     """
 
@@ -35,7 +40,8 @@ class Window:
         self._live_at = newest
         self._size = size
         self._patience = patience
-        self._due: dict[int, float] = {}  # in flight, by when they were sent
+        self._due: dict[int, float] = {}  # in flight
+        self._sendings: dict[int, int] = {}  # of those
         self._held: dict[int, float] = {}
         self._live_first = False
 
@@ -60,8 +66,9 @@ class Window:
         """Note that these went out."""
         for each in ids:
             self._held.pop(each, None)
-            self._due.pop(each, None)
-            self._due[each] = now + self._patience
+            before = self._sendings.get(each, 0)
+            self._due[each] = now + self._patience * 2 ** min(before, _DOUBLINGS)
+            self._sendings[each] = before + 1
             if each <= self._boundary:
                 self._backlog_at = max(self._backlog_at, each)
             else:
@@ -71,13 +78,13 @@ class Window:
     def settled(self, ids: Iterable[int]) -> None:
         """Note that these need not be sent any more."""
         for each in ids:
-            self._due.pop(each, None)
+            self._land(each)
             self._held.pop(each, None)
 
     def hold(self, ids: Iterable[int], until: float) -> None:
         """Note that the station does not take these now; they are due again later."""
         for each in ids:
-            self._due.pop(each, None)
+            self._land(each)
             self._held[each] = until
 
     def due(self, now: float, count: int) -> list[int]:
@@ -88,6 +95,8 @@ class Window:
 
     def next_due(self) -> float | None:
         """Return when something will be due again; None if nothing is out."""
-        first = next(iter(self._due.values()), None)
-        times = [*self._held.values(), *([] if first is None else [first])]
-        return min(times, default=None)
+        return min((*self._due.values(), *self._held.values()), default=None)
+
+    def _land(self, sent: int) -> None:
+        self._due.pop(sent, None)
+        self._sendings.pop(sent, None)
