@@ -28,7 +28,7 @@ impl HmacSm3 {
         inner.update(&block);
         block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
         outer.update(&block);
-        block.zeroize();
+        block[..].zeroize();
         Self { inner, outer }
     }
 

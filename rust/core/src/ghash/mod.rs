@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use crate::sm4::{BLOCK_SIZE, Block};
 
 /// How many powers of H are kept, hence how many blocks are reduced together.
-const POWERS: usize = 8;
+const POWERS: usize = 16;
 
 /// An element of POLYVAL's field: the coefficients of x^0 to x^63, then of x^64 to x^127.
 type Element = [u64; 2];
@@ -20,7 +20,7 @@ type Element = [u64; 2];
 /// The hash key H and its powers. Wiped when dropped.
 #[derive(Clone)]
 pub struct GhashKey {
-    /// (x H)^1 to (x H)^8; the portable back-end uses the first.
+    /// (x H)^16 to (x H)^1; the portable back-end uses the last.
     powers: [Element; POWERS],
 }
 
@@ -28,10 +28,12 @@ impl GhashKey {
     /// From the encryption of the zero block.
     #[must_use]
     pub fn new(h: &Block) -> Self {
-        let first = times_x(from_block(h));
-        let mut powers = [first; POWERS];
-        for index in 1..POWERS {
-            powers[index] = arch::multiply(powers[index - 1], first);
+        let mut powers = [times_x(from_block(h)); POWERS];
+        for exponent in 2..=POWERS {
+            // Of two halves, so that the products wait for as few others as can be.
+            let half = exponent / 2;
+            let (a, b) = (powers[POWERS - half], powers[POWERS - (exponent - half)]);
+            powers[POWERS - exponent] = arch::multiply(a, b);
         }
         Self { powers }
     }
@@ -39,7 +41,7 @@ impl GhashKey {
 
 impl Drop for GhashKey {
     fn drop(&mut self) {
-        self.powers.zeroize();
+        self.powers.as_flattened_mut().zeroize();
     }
 }
 
@@ -47,39 +49,48 @@ impl Drop for GhashKey {
 #[derive(Clone)]
 pub struct Ghash {
     sum: Element,
-    buffer: Block,
+    /// What waits: blocks that are hashed together cost less.
+    buffer: [Block; POWERS],
+    /// Bytes of the buffer that wait, fewer than all.
     filled: usize,
 }
+
+/// Bytes of the buffer.
+const BUFFER_SIZE: usize = POWERS * BLOCK_SIZE;
 
 impl Ghash {
     /// A hash of nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { sum: [0; 2], buffer: [0; BLOCK_SIZE], filled: 0 }
+        Self { sum: [0; 2], buffer: [[0; BLOCK_SIZE]; POWERS], filled: 0 }
     }
 
     /// Takes in more data, in pieces of any size.
     pub fn update(&mut self, key: &GhashKey, mut data: &[u8]) {
         if self.filled > 0 {
-            let taken = data.len().min(BLOCK_SIZE - self.filled);
-            self.buffer[self.filled..self.filled + taken].copy_from_slice(&data[..taken]);
-            self.filled += taken;
+            // Data by the batch is hashed where it stands, if what waits ends with a block.
+            let ends = data.len() >= BUFFER_SIZE && self.filled.is_multiple_of(BLOCK_SIZE);
+            let taken = if ends { 0 } else { data.len().min(BUFFER_SIZE - self.filled) };
+            self.keep(&data[..taken]);
             data = &data[taken..];
-            if self.filled < BLOCK_SIZE {
+            if !ends && self.filled < BUFFER_SIZE {
                 return;
             }
             self.flush(key);
         }
-        let (blocks, rest) = data.as_chunks::<BLOCK_SIZE>();
-        arch::update(&mut self.sum, &key.powers, blocks);
-        self.buffer[..rest.len()].copy_from_slice(rest);
-        self.filled = rest.len();
+        let (batches, rest) = data.split_at(data.len() - data.len() % BUFFER_SIZE);
+        if !batches.is_empty() {
+            arch::update(&mut self.sum, &key.powers, batches.as_chunks().0);
+        }
+        self.keep(rest);
     }
 
     /// Fills the current block with zeros.
     pub fn pad(&mut self, key: &GhashKey) {
-        if self.filled > 0 {
-            self.buffer[self.filled..].fill(0);
+        let end = self.filled.next_multiple_of(BLOCK_SIZE);
+        self.buffer.as_flattened_mut()[self.filled..end].fill(0);
+        self.filled = end;
+        if self.filled == BUFFER_SIZE {
             self.flush(key);
         }
     }
@@ -88,11 +99,19 @@ impl Ghash {
     #[must_use]
     pub fn finalize(mut self, key: &GhashKey) -> Block {
         self.pad(key);
+        self.flush(key);
         to_block(self.sum)
     }
 
+    fn keep(&mut self, data: &[u8]) {
+        let end = self.filled + data.len();
+        self.buffer.as_flattened_mut()[self.filled..end].copy_from_slice(data);
+        self.filled = end;
+    }
+
+    /// Hashes the blocks that wait.
     fn flush(&mut self, key: &GhashKey) {
-        arch::update(&mut self.sum, &key.powers, core::slice::from_ref(&self.buffer));
+        arch::update(&mut self.sum, &key.powers, &self.buffer[..self.filled / BLOCK_SIZE]);
         self.filled = 0;
     }
 }
@@ -106,7 +125,7 @@ impl Default for Ghash {
 impl Drop for Ghash {
     fn drop(&mut self) {
         self.sum.zeroize();
-        self.buffer.zeroize();
+        self.buffer.as_flattened_mut().zeroize();
     }
 }
 

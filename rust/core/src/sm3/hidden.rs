@@ -44,7 +44,7 @@ impl Sm3 {
             for (word, state) in digest.iter_mut().zip(self.state) {
                 *word |= state & is_last as u32;
             }
-            block.zeroize();
+            block[..].zeroize();
         }
         to_bytes(digest)
     }

@@ -71,14 +71,15 @@ impl Sm3 {
 
     /// 5.2: a one bit, zeros, and the length in bits as 64 bits.
     fn pad(&mut self) {
-        let bits = self.length * 8;
-        let mut tail = [0; 2 * BLOCK_SIZE];
-        tail[..self.filled].copy_from_slice(&self.buffer[..self.filled]);
-        tail[self.filled] = 0x80;
-        let end = if self.filled < BLOCK_SIZE - 8 { BLOCK_SIZE } else { 2 * BLOCK_SIZE };
-        tail[end - 8..end].copy_from_slice(&bits.to_be_bytes());
-        arch::compress(&mut self.state, &tail[..end]);
-        tail.zeroize();
+        const LENGTH_AT: usize = BLOCK_SIZE - 8;
+        self.buffer[self.filled] = 0x80;
+        self.buffer[self.filled + 1..].fill(0);
+        if self.filled >= LENGTH_AT {
+            arch::compress(&mut self.state, &self.buffer);
+            self.buffer.fill(0);
+        }
+        self.buffer[LENGTH_AT..].copy_from_slice(&(self.length * 8).to_be_bytes());
+        arch::compress(&mut self.state, &self.buffer);
     }
 }
 
@@ -98,8 +99,8 @@ impl Default for Sm3 {
 
 impl Drop for Sm3 {
     fn drop(&mut self) {
-        self.state.zeroize();
-        self.buffer.zeroize();
+        self.state[..].zeroize();
+        self.buffer[..].zeroize();
     }
 }
 

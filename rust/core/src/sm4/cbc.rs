@@ -6,9 +6,6 @@ use super::{BLOCK_SIZE, Block, Key};
 use crate::ct;
 use crate::error::Error;
 
-/// Blocks decrypted at once.
-const BATCH: usize = 32;
-
 const NOT_WHOLE: Error = Error::InvalidInput("without padding, CBC takes whole blocks of 16 bytes");
 
 /// Encryption in progress.
@@ -92,16 +89,9 @@ impl Decryptor {
     }
 
     fn decrypt(&mut self, blocks: &mut [Block]) {
-        for batch in blocks.chunks_mut(BATCH) {
-            let mut ciphertext = [[0; BLOCK_SIZE]; BATCH];
-            ciphertext[..batch.len()].copy_from_slice(batch);
-            self.key.decrypt_blocks(batch);
-            for (block, previous) in batch.iter_mut().zip(&ciphertext) {
-                let plain = u128::from_ne_bytes(*block) ^ u128::from_ne_bytes(self.chain);
-                *block = plain.to_ne_bytes();
-                self.chain = *previous;
-            }
-        }
+        let Some(last) = blocks.last().copied() else { return };
+        self.key.decrypt_chain(&self.chain, blocks);
+        self.chain = last;
     }
 }
 
@@ -185,7 +175,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.block.zeroize();
+        self.block[..].zeroize();
     }
 }
 

@@ -86,29 +86,20 @@ impl Keystream {
         let (head, rest) = data.split_at_mut(self.waiting.len().min(data.len()));
         self.use_up(head);
         let (blocks, tail) = rest.as_chunks_mut::<BLOCK_SIZE>();
-        self.apply_blocks::<I>(key, blocks);
+        add_keystream::<I>(key, &mut self.counter, blocks);
         if !tail.is_empty() {
             self.refill::<I>(key, tail.len());
             self.use_up(tail);
         }
     }
 
-    fn apply_blocks<I: Increment>(&mut self, key: &Key, mut data: &mut [Block]) {
-        while !data.is_empty() {
-            let count = (data.len() as u64).min(I::until_wrap(self.counter));
-            let (now, later) = data.split_at_mut(count as usize);
-            arch::apply_counters(key, self.counter, now);
-            self.counter = I::advance(self.counter, count);
-            data = later;
-        }
-    }
-
     /// Makes key stream for so many bytes, up to what the buffer holds.
     fn refill<I: Increment>(&mut self, key: &Key, bytes: usize) {
-        let count = bytes.div_ceil(BLOCK_SIZE).min(BUFFERED);
-        let mut buffer = [[0; BLOCK_SIZE]; BUFFERED];
-        self.apply_blocks::<I>(key, &mut buffer[..count]);
-        self.buffer = buffer;
+        // Whole groups of eight: they take no longer than a part of one.
+        let count = bytes.div_ceil(BLOCK_SIZE).next_multiple_of(8).min(BUFFERED);
+        let stream = &mut self.buffer[..count];
+        stream.fill([0; BLOCK_SIZE]);
+        add_keystream::<I>(key, &mut self.counter, stream);
         self.waiting = 0..count * BLOCK_SIZE;
     }
 
@@ -121,9 +112,20 @@ impl Keystream {
     }
 }
 
+/// Adds the key stream from the counter on, and moves the counter behind it.
+fn add_keystream<I: Increment>(key: &Key, counter: &mut u128, mut data: &mut [Block]) {
+    while !data.is_empty() {
+        let count = (data.len() as u64).min(I::until_wrap(*counter));
+        let (now, later) = data.split_at_mut(count as usize);
+        arch::apply_counters(key, *counter, now);
+        *counter = I::advance(*counter, count);
+        data = later;
+    }
+}
+
 impl Drop for Keystream {
     fn drop(&mut self) {
-        self.buffer.zeroize();
+        self.buffer.as_flattened_mut().zeroize();
     }
 }
 

@@ -35,7 +35,7 @@ impl Gcm {
         let mut h = [0; BLOCK_SIZE];
         key.encrypt_block(&mut h);
         let hash_key = GhashKey::new(&h);
-        h.zeroize();
+        h[..].zeroize();
         Self { key, hash_key }
     }
 
@@ -238,7 +238,7 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        self.mask.zeroize();
+        self.mask[..].zeroize();
     }
 }
 

@@ -34,30 +34,23 @@ impl Key {
     /// Expands a key (GB/T 32907-2016, 7.3).
     #[must_use]
     pub fn new(key: &[u8; KEY_SIZE]) -> Self {
-        let mut k: [u32; 4] = core::array::from_fn(|i| {
-            let at = 4 * i;
-            u32::from_be_bytes([key[at], key[at + 1], key[at + 2], key[at + 3]]) ^ FK[i]
-        });
-        let mut round_keys = [0; ROUNDS];
-        for (round_key, constant) in round_keys.iter_mut().zip(CK) {
-            let b = arch::tau(k[1] ^ k[2] ^ k[3] ^ constant);
-            let next = k[0] ^ b ^ b.rotate_left(13) ^ b.rotate_left(23);
-            k = [k[1], k[2], k[3], next];
-            *round_key = next;
-        }
-        k.zeroize();
-        let mapped = arch::map_round_keys(&round_keys);
+        let (round_keys, mapped) = arch::expand(key);
         Self { round_keys, mapped }
     }
 
     /// Encrypts each block by itself, in place.
     pub fn encrypt_blocks(&self, blocks: &mut [Block]) {
-        arch::crypt_blocks::<false>(self, blocks);
+        arch::encrypt_blocks(self, blocks);
     }
 
     /// Decrypts each block by itself, in place.
     pub fn decrypt_blocks(&self, blocks: &mut [Block]) {
-        arch::crypt_blocks::<true>(self, blocks);
+        arch::decrypt_blocks(self, blocks);
+    }
+
+    /// Decrypts a chain of CBC in place; `before` is the IV or the ciphertext block before.
+    fn decrypt_chain(&self, before: &Block, blocks: &mut [Block]) {
+        arch::decrypt_chain(self, before, blocks);
     }
 
     /// Encrypts one block in place.
@@ -73,8 +66,8 @@ impl Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        self.round_keys.zeroize();
-        self.mapped.zeroize();
+        self.round_keys[..].zeroize();
+        self.mapped[..].zeroize();
     }
 }
 

@@ -5,7 +5,9 @@
 //! words by eight bits is then rotating each plane by sixteen.
 
 use super::algebra::{Affine, FROM_TOWER, INTO_TOWER};
-use super::{BLOCK_SIZE, Block, ROUNDS};
+use zeroize::Zeroize;
+
+use super::{BLOCK_SIZE, Block, CK, FK, KEY_SIZE, ROUNDS};
 
 /// How many blocks are in flight.
 const PARALLEL: usize = 16;
@@ -38,8 +40,37 @@ pub fn apply_counters(round_keys: &[u32; ROUNDS], mut counter: u128, blocks: &mu
     }
 }
 
+/// Decrypts a chain of CBC in place; `before` is the IV or the ciphertext block before.
+pub fn decrypt_chain(round_keys: &[u32; ROUNDS], before: &Block, blocks: &mut [Block]) {
+    let mut before = u128::from_ne_bytes(*before);
+    for chunk in blocks.chunks_mut(PARALLEL) {
+        let mut batch = [[0; BLOCK_SIZE]; PARALLEL];
+        batch[..chunk.len()].copy_from_slice(chunk);
+        crypt_batch::<true>(round_keys, &mut batch);
+        for (block, plain) in chunk.iter_mut().zip(&batch) {
+            let ciphertext = u128::from_ne_bytes(*block);
+            *block = (u128::from_ne_bytes(*plain) ^ before).to_ne_bytes();
+            before = ciphertext;
+        }
+    }
+}
+
+/// The round keys of a key (7.3).
+pub fn expand(key: &[u8; KEY_SIZE]) -> [u32; ROUNDS] {
+    let mut k: [u32; 4] = core::array::from_fn(|i| load(key, i) ^ FK[i]);
+    let mut round_keys = [0; ROUNDS];
+    for (round_key, constant) in round_keys.iter_mut().zip(CK) {
+        let b = tau(k[1] ^ k[2] ^ k[3] ^ constant);
+        let next = k[0] ^ b ^ b.rotate_left(13) ^ b.rotate_left(23);
+        k = [k[1], k[2], k[3], next];
+        *round_key = next;
+    }
+    k.zeroize();
+    round_keys
+}
+
 /// The S-box on each byte of a word.
-pub fn tau(word: u32) -> u32 {
+fn tau(word: u32) -> u32 {
     let spread = spread(word);
     let planes = core::array::from_fn(|bit| (spread >> bit) & FIELD_LOW_BITS);
     let result = s_box(&planes);
@@ -76,9 +107,10 @@ fn round_function(x: &[Planes; 4], key: u32) -> Planes {
         _ => b[bit - 2],
     });
     core::array::from_fn(|bit| {
-        // L(B) = B + (B <<< 2) + (B <<< 10) + (B <<< 18) + (B <<< 24)
+        // L(B) = B + (B <<< 2) + (B <<< 10) + (B <<< 18) + (B <<< 24) = r + v + (v <<< 24)
         let r = rotated[bit];
-        x[0][bit] ^ b[bit] ^ b[bit].rotate_left(48) ^ r ^ r.rotate_left(16) ^ r.rotate_left(32)
+        let v = b[bit] ^ r.rotate_left(32);
+        x[0][bit] ^ r ^ v ^ v.rotate_left(48)
     })
 }
 

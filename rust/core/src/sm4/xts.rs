@@ -118,7 +118,7 @@ impl Xts {
         rest.copy_from_slice(&block[..rest.len()]);
         single(&mut filled, second);
         whole.copy_from_slice(&filled[..]);
-        block.zeroize();
+        block[..].zeroize();
     }
 
     /// The tweak times x.

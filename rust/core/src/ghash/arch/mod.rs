@@ -16,7 +16,7 @@ pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
         unsafe { x86_64::update(sum, powers, blocks) };
         return;
     }
-    portable::update(sum, &powers[0], blocks);
+    portable::update(sum, &powers[POWERS - 1], blocks);
 }
 
 /// a b / x^128.

@@ -1,4 +1,4 @@
-//! POLYVAL's arithmetic with PCLMULQDQ, or VPCLMULQDQ where the CPU has it; eight products share one
+//! POLYVAL's arithmetic with PCLMULQDQ, or VPCLMULQDQ where the CPU has it; sixteen products share one
 //! reduction.
 
 use core::arch::x86_64::*;
@@ -7,80 +7,82 @@ use super::super::{Element, POWERS};
 use crate::sm4::Block;
 
 /// Takes whole blocks into the sum.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
-    let mut y = load(sum);
-    let (batches, rest) = blocks.as_chunks::<POWERS>();
     if std::arch::is_x86_feature_detected!("vpclmulqdq") {
-        // SAFETY: the CPU has just been asked, and the back-end wants AVX2 anyway.
-        y = unsafe { absorb_pairs(y, powers, batches) };
+        // SAFETY: the CPU has just been asked.
+        unsafe { update_pairs(sum, powers, blocks) };
     } else {
-        y = absorb_all(y, powers, batches);
+        update_singles(sum, powers, blocks);
     }
-    if !rest.is_empty() {
-        y = absorb(y, powers, rest);
-    }
-    *sum = unload(y);
 }
 
 /// a b / x^128.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 pub fn multiply(a: Element, b: Element) -> Element {
     let mut product = Product::zero();
     product.add(load(&a), load(&b));
     unload(product.reduce())
 }
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
-fn absorb_all(mut y: __m128i, powers: &[Element; POWERS], batches: &[[Block; POWERS]]) -> __m128i {
-    for batch in batches {
-        y = absorb(y, powers, batch);
-    }
-    y
-}
-
-/// The same with two blocks in each register.
-#[target_feature(enable = "vpclmulqdq,avx2,pclmulqdq,ssse3,sse4.1,avx")]
-fn absorb_pairs(
-    mut y: __m128i,
-    powers: &[Element; POWERS],
-    batches: &[[Block; POWERS]],
-) -> __m128i {
-    let zero = _mm256_setzero_si256();
-    let pairs: [_; POWERS / 2] = core::array::from_fn(|index| {
-        let upper = POWERS - 1 - 2 * index;
-        _mm256_set_m128i(load(&powers[upper - 1]), load(&powers[upper]))
-    });
-    for batch in batches {
-        let (mut low, mut cross, mut high) = (zero, zero, zero);
-        let mut carried = _mm256_zextsi128_si256(y);
-        for (blocks, power) in batch.as_chunks::<2>().0.iter().zip(pairs) {
-            let x = _mm256_xor_si256(read_pair(blocks), carried);
-            let x_folded = _mm256_xor_si256(x, _mm256_shuffle_epi32::<0x4e>(x));
-            let power_folded = _mm256_xor_si256(power, _mm256_shuffle_epi32::<0x4e>(power));
-            let add = _mm256_xor_si256;
-            low = add(low, _mm256_clmulepi64_epi128::<0x00>(x, power));
-            high = add(high, _mm256_clmulepi64_epi128::<0x11>(x, power));
-            cross = add(cross, _mm256_clmulepi64_epi128::<0x00>(x_folded, power_folded));
-            carried = zero;
+/// One block in each register.
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+fn update_singles(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+    let mut y = load(sum);
+    for batch in blocks.chunks(POWERS) {
+        let mut product = Product::zero();
+        for (block, power) in batch.iter().zip(&powers[POWERS - batch.len()..]) {
+            product.add(_mm_xor_si128(read(block), y), load(power));
+            y = _mm_setzero_si128();
         }
-        let [low, cross, high] = [low, cross, high].map(|pair| {
-            _mm_xor_si128(_mm256_castsi256_si128(pair), _mm256_extracti128_si256::<1>(pair))
-        });
-        y = Product { low, cross, high }.reduce();
+        y = product.reduce();
     }
-    y
+    *sum = unload(y);
 }
 
-/// (y + X1) H^n + X2 H^(n-1) + ... + Xn H for one to eight blocks.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+/// Two blocks in each register.
+#[target_feature(enable = "vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
+fn update_pairs(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+    let mut y = load(sum);
+    let (batches, rest) = blocks.as_chunks::<POWERS>();
+    for batch in batches {
+        y = absorb_pairs(y, powers, batch);
+    }
+    if !rest.is_empty() {
+        y = absorb_pairs(y, &powers[POWERS - rest.len()..], rest);
+    }
+    *sum = unload(y);
+}
+
+/// (y + X1) H^n + X2 H^(n-1) + ... + Xn H, given the powers from H^n on.
+#[target_feature(enable = "vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
-fn absorb(y: __m128i, powers: &[Element; POWERS], blocks: &[Block]) -> __m128i {
+fn absorb_pairs(mut y: __m128i, powers: &[Element], blocks: &[Block]) -> __m128i {
+    let zero = _mm256_setzero_si256();
+    let (mut low, mut cross, mut high) = (zero, zero, zero);
     let mut product = Product::zero();
-    let mut carried = y;
-    for (block, power) in blocks.iter().zip(powers[..blocks.len()].iter().rev()) {
-        product.add(_mm_xor_si128(read(block), carried), load(power));
-        carried = _mm_setzero_si128();
+    let (odd_block, blocks) = blocks.split_at(blocks.len() % 2);
+    let (odd_power, powers) = powers.split_at(powers.len() % 2);
+    if let ([block], [power]) = (odd_block, odd_power) {
+        product.add(_mm_xor_si128(read(block), y), load(power));
+        y = _mm_setzero_si128();
+    }
+    let mut carried = _mm256_zextsi128_si256(y);
+    for (blocks, powers) in blocks.as_chunks::<2>().0.iter().zip(powers.as_chunks::<2>().0) {
+        let (x, power) = (_mm256_xor_si256(read_pair(blocks), carried), load_pair(powers));
+        let x_folded = _mm256_xor_si256(x, _mm256_shuffle_epi32::<0x4e>(x));
+        let power_folded = _mm256_xor_si256(power, _mm256_shuffle_epi32::<0x4e>(power));
+        let add = _mm256_xor_si256;
+        low = add(low, _mm256_clmulepi64_epi128::<0x00>(x, power));
+        high = add(high, _mm256_clmulepi64_epi128::<0x11>(x, power));
+        cross = add(cross, _mm256_clmulepi64_epi128::<0x00>(x_folded, power_folded));
+        carried = zero;
+    }
+    for (sum, pair) in
+        [(&mut product.low, low), (&mut product.cross, cross), (&mut product.high, high)]
+    {
+        let halves = (_mm256_castsi256_si128(pair), _mm256_extracti128_si256::<1>(pair));
+        *sum = _mm_xor_si128(*sum, _mm_xor_si128(halves.0, halves.1));
     }
     product.reduce()
 }
@@ -93,14 +95,14 @@ struct Product {
 }
 
 impl Product {
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
     #[inline]
     fn zero() -> Self {
         let zero = _mm_setzero_si128();
         Self { low: zero, cross: zero, high: zero }
     }
 
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
     #[inline]
     fn add(&mut self, a: __m128i, b: __m128i) {
         let a_folded = _mm_xor_si128(a, _mm_shuffle_epi32::<0x4e>(a));
@@ -111,7 +113,7 @@ impl Product {
     }
 
     /// Divides by x^128 modulo x^128 + x^127 + x^126 + x^121 + 1, 64 bits at a time.
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
     #[inline]
     fn reduce(self) -> __m128i {
         let middle = _mm_xor_si128(self.cross, _mm_xor_si128(self.low, self.high));
@@ -128,7 +130,7 @@ impl Product {
 }
 
 /// A block, its bytes reversed.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
 fn read(block: &Block) -> __m128i {
     let reverse = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -146,14 +148,22 @@ fn read_pair(blocks: &[Block; 2]) -> __m256i {
     _mm256_shuffle_epi8(pair, _mm256_broadcastsi128_si256(reverse))
 }
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
 fn load(element: &Element) -> __m128i {
     // SAFETY: an element is 16 readable bytes, and the load wants no alignment.
     unsafe { _mm_loadu_si128(element.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
+/// Two powers that follow each other.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load_pair(powers: &[Element; 2]) -> __m256i {
+    // SAFETY: two elements are 32 readable bytes, and the load wants no alignment.
+    unsafe { _mm256_loadu_si256(powers.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
 fn unload(value: __m128i) -> Element {
     [_mm_cvtsi128_si64(value) as u64, _mm_extract_epi64::<1>(value) as u64]
@@ -177,16 +187,16 @@ mod tests {
         ) {
             prop_assume!(Backend::X86_64.is_available());
             let powers = GhashKey::new(&h).powers;
-            let (batches, _) = blocks.as_chunks::<POWERS>();
             let mut expected = start;
-            portable::update(&mut expected, &powers[0], batches.as_flattened());
+            portable::update(&mut expected, &powers[POWERS - 1], &blocks);
+            let mut sums = [start; 2];
             // SAFETY: the CPU has what the x86-64 back-end needs, as assumed above.
-            let single = unsafe { unload(absorb_all(load(&start), &powers, batches)) };
-            prop_assert_eq!(single, expected);
+            unsafe { update_singles(&mut sums[0], &powers, &blocks) };
+            prop_assert_eq!(sums[0], expected);
             prop_assume!(std::arch::is_x86_feature_detected!("vpclmulqdq"));
             // SAFETY: the CPU has just been asked.
-            let paired = unsafe { unload(absorb_pairs(load(&start), &powers, batches)) };
-            prop_assert_eq!(paired, expected);
+            unsafe { update_pairs(&mut sums[1], &powers, &blocks) };
+            prop_assert_eq!(sums[1], expected);
         }
     }
 }

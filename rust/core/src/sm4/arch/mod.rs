@@ -4,18 +4,42 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use super::{Block, Key, ROUNDS, portable};
+use super::{Block, KEY_SIZE, Key, ROUNDS, portable};
 
-/// Encrypts blocks with the back-end in use, or decrypts them (`REVERSED` round keys).
+/// Encrypts each block by itself with the back-end in use.
 #[inline]
-pub fn crypt_blocks<const REVERSED: bool>(key: &Key, blocks: &mut [Block]) {
+pub fn encrypt_blocks(key: &Key, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
-        unsafe { x86_64::crypt_blocks::<REVERSED>(&key.mapped, blocks) };
+        unsafe { x86_64::encrypt_blocks(&key.mapped, blocks) };
         return;
     }
-    portable::crypt_blocks::<REVERSED>(&key.round_keys, blocks);
+    portable::crypt_blocks::<false>(&key.round_keys, blocks);
+}
+
+/// Decrypts each block by itself.
+#[inline]
+pub fn decrypt_blocks(key: &Key, blocks: &mut [Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: as above.
+        unsafe { x86_64::decrypt_blocks(&key.mapped, blocks) };
+        return;
+    }
+    portable::crypt_blocks::<true>(&key.round_keys, blocks);
+}
+
+/// Decrypts a chain of CBC; `before` is the IV or the ciphertext block before.
+#[inline]
+pub fn decrypt_chain(key: &Key, before: &Block, blocks: &mut [Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: as above.
+        unsafe { x86_64::decrypt_chain(&key.mapped, before, blocks) };
+        return;
+    }
+    portable::decrypt_chain(&key.round_keys, before, blocks);
 }
 
 /// Adds to the blocks the key stream of `counter` and those after it.
@@ -32,23 +56,18 @@ pub fn apply_counters(key: &Key, counter: u128, blocks: &mut [Block]) {
     portable::apply_counters(&key.round_keys, counter, blocks);
 }
 
-/// The S-box on each byte of a word.
-#[inline]
-pub fn tau(word: u32) -> u32 {
+/// Expands a key: its round keys, and the same as the x86-64 back-end wants them.
+///
+/// Both are made whatever back-end is in use, so that a key outlives a change of it.
+pub fn expand(key: &[u8; KEY_SIZE]) -> ([u32; ROUNDS], [u32; ROUNDS]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: as above.
-        return unsafe { x86_64::tau(word) };
+        return unsafe { x86_64::expand(key) };
     }
-    portable::tau(word)
-}
-
-/// The round keys as the x86-64 back-end wants them; on other CPUs just a copy.
-///
-/// They are made whatever back-end is in use, so that a key outlives a change of it.
-pub fn map_round_keys(round_keys: &[u32; ROUNDS]) -> [u32; ROUNDS] {
+    let round_keys = portable::expand(key);
     #[cfg(target_arch = "x86_64")]
-    return round_keys.map(x86_64::map_word);
+    return (round_keys, x86_64::map_round_keys(&round_keys));
     #[cfg(not(target_arch = "x86_64"))]
-    *round_keys
+    (round_keys, round_keys)
 }

@@ -1,0 +1,163 @@
+//! The cipher over groups of blocks, for one kind of registers and one kind of maps.
+
+/// Encrypt each block by itself.
+pub const ENCRYPT: u8 = 0;
+/// Decrypt each block by itself.
+pub const DECRYPT: u8 = 1;
+/// Add the key stream of counters; the last 32 bits do not wrap. The context is the next counter.
+pub const COUNT: u8 = 2;
+/// Decrypt a chain of CBC. The context is the ciphertext block before, or the IV.
+pub const CHAIN: u8 = 3;
+
+// Compiled once for each kind of CPU.
+macro_rules! rounds {
+    ($module:ident, $features:literal, $lanes:ident, $maps:ident) => {
+        pub mod $module {
+            use super::nibbles::$maps::Maps;
+            use super::rounds::{COUNT, DECRYPT, ENCRYPT};
+            use super::$lanes::*;
+
+            use crate::sm4::{BLOCK_SIZE, Block, ROUNDS};
+
+            /// Groups in flight at most.
+            const MOST: usize = 4;
+
+            type Group = [Block; LANES];
+            type Words = [Vector; 4];
+
+            /// Does what `MODE` says, in place.
+            #[target_feature(enable = $features)]
+            pub fn run<const MODE: u8>(
+                keys: &[u32; ROUNDS],
+                context: &mut u128,
+                blocks: &mut [Block],
+            ) {
+                let (batches, rest) = blocks.as_chunks_mut::<{ MOST * LANES }>();
+                for batch in batches {
+                    groups::<MOST, MODE>(keys, context, batch.as_chunks_mut().0);
+                }
+                match rest.len().div_ceil(LANES) {
+                    0 => {}
+                    1 => partly::<1, MODE>(keys, context, rest),
+                    2 => partly::<2, MODE>(keys, context, rest),
+                    _ => partly::<MOST, MODE>(keys, context, rest),
+                }
+            }
+
+            /// The last blocks, which do not fill so many groups.
+            #[target_feature(enable = $features)]
+            fn partly<const GROUPS: usize, const MODE: u8>(
+                keys: &[u32; ROUNDS],
+                context: &mut u128,
+                blocks: &mut [Block],
+            ) {
+                if blocks.len() == GROUPS * LANES {
+                    return groups::<GROUPS, MODE>(keys, context, blocks.as_chunks_mut().0);
+                }
+                let mut padded = [[[0; BLOCK_SIZE]; LANES]; GROUPS];
+                padded.as_flattened_mut()[..blocks.len()].copy_from_slice(blocks);
+                groups::<GROUPS, MODE>(keys, context, &mut padded);
+                blocks.copy_from_slice(&padded.as_flattened()[..blocks.len()]);
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn groups<const GROUPS: usize, const MODE: u8>(
+                keys: &[u32; ROUNDS],
+                context: &mut u128,
+                groups: &mut [Group],
+            ) {
+                let mut x = [[splat(0); 4]; GROUPS];
+                if MODE == COUNT {
+                    x = counters::<GROUPS>(*context);
+                    *context = context.wrapping_add((GROUPS * LANES) as u128);
+                } else {
+                    for (x, group) in x.iter_mut().zip(&*groups) {
+                        *x = enter(rows(group));
+                    }
+                }
+                match MODE {
+                    ENCRYPT | COUNT => all_rounds::<GROUPS, false>(&mut x, keys),
+                    _ => all_rounds::<GROUPS, true>(&mut x, keys),
+                }
+                for (x, group) in x.into_iter().zip(groups) {
+                    let result = leave(x);
+                    match MODE {
+                        ENCRYPT | DECRYPT => store(group, result),
+                        COUNT => store(group, add(result, rows(group))),
+                        _ => {
+                            let mut before = [context.to_ne_bytes(); LANES];
+                            before[1..].copy_from_slice(&group[..LANES - 1]);
+                            *context = u128::from_ne_bytes(group[LANES - 1]);
+                            store(group, add(result, rows(&before)));
+                        }
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn counters<const GROUPS: usize>(counter: u128) -> [Words; GROUPS] {
+                let word = |shift: u32| splat((counter >> shift) as u32);
+                let fixed = [word(96), word(64), word(32)].map(|word| Maps::enter(word));
+                let mut last = plus(word(0), numbers());
+                let mut x = [[splat(0); 4]; GROUPS];
+                for x in &mut x {
+                    *x = [fixed[0], fixed[1], fixed[2], Maps::enter(last)];
+                    last = plus(last, splat(LANES as u32));
+                }
+                x
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn enter(rows: [Vector; 4]) -> Words {
+                words(rows).map(|word| Maps::enter(word))
+            }
+
+            /// The words after the last round as rows, in reverse (R of the standard).
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn leave([x0, x1, x2, x3]: Words) -> [Vector; 4] {
+                rows_of([x3, x2, x1, x0].map(|word| Maps::leave(word)))
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn add(a: [Vector; 4], b: [Vector; 4]) -> [Vector; 4] {
+                [xor(a[0], b[0]), xor(a[1], b[1]), xor(a[2], b[2]), xor(a[3], b[3])]
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn all_rounds<const GROUPS: usize, const REVERSED: bool>(
+                x: &mut [Words; GROUPS],
+                keys: &[u32; ROUNDS],
+            ) {
+                let maps = Maps::new();
+                // X0 + T(X1 + X2 + X3 + rk); X3 is the newest word and is added last.
+                let step = |x0, x1, x2, x3, key| maps.round(x0, xor3(xor(x1, splat(key)), x2, x3));
+                // Four rounds at a time: then every word keeps its register.
+                for quarter in 0..ROUNDS / 4 {
+                    let mut four = [0; 4];
+                    for (step, key) in four.iter_mut().enumerate() {
+                        let round = 4 * quarter + step;
+                        *key = keys[if REVERSED { ROUNDS - 1 - round } else { round }];
+                    }
+                    for [x0, x1, x2, x3] in &mut *x {
+                        *x0 = step(*x0, *x1, *x2, *x3, four[0]);
+                    }
+                    for [x0, x1, x2, x3] in &mut *x {
+                        *x1 = step(*x1, *x2, *x3, *x0, four[1]);
+                    }
+                    for [x0, x1, x2, x3] in &mut *x {
+                        *x2 = step(*x2, *x3, *x0, *x1, four[2]);
+                    }
+                    for [x0, x1, x2, x3] in &mut *x {
+                        *x3 = step(*x3, *x0, *x1, *x2, four[3]);
+                    }
+                }
+            }
+        }
+    };
+}
