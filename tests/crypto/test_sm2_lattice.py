@@ -5,8 +5,8 @@ import random
 import pytest
 
 from meterseal.crypto import danger, sm2
+from meterseal.lab.random.lattice import private_key_from
 from support import sm2_reference as ref
-from support.lattice import private_key_from
 from support.statistics import assert_even
 
 D = 0x1F2E3D4C5B6A79880123456789ABCDEF0F1E2D3C4B5A69788796A5B4C3D2E1F0

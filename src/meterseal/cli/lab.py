@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from meterseal.cli.attack import attack
+from meterseal.cli.randomness import random
 
 __all__ = ["app"]
 
@@ -12,11 +13,5 @@ app = typer.Typer(
     help="Repeat the experiment of the design, measure randomness, attack what was built.",
     no_args_is_help=True,
 )
-
-
-@app.callback()
-def _lab() -> None:
-    """Repeat the experiment of the design, measure randomness, attack what was built."""
-
-
 app.command()(attack)
+app.command()(random)
