@@ -45,8 +45,8 @@ fuzz-python: setup  ## decoders under atheris, altered handshakes: make fuzz-pyt
 fuzz-core:  ## under libFuzzer: make fuzz-core SECONDS=60 DECODER=ciphertext
 	rust/fuzz/run.sh $(SECONDS) $(DECODER)
 
-timing: setup  ## do times tell secrets? make timing SECONDS=300, on a quiet machine
-	$(BIN)/python tests/timing/measure.py $(SECONDS)
+timing: setup  ## do times tell secrets? make timing SECONDS=60 for each operation on each back-end, on a quiet machine
+	$(BIN)/meterseal lab attack timing --seconds $(SECONDS)
 
 soak: setup  ## kills, seeds and endurance in their long forms: make soak READINGS=0 SEEDS=50000
 	$(BIN)/python tests/soak/run.py $(READINGS) $(KILLS) $(SEEDS) $(METERS) $(SOAK_SECONDS)

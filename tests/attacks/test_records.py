@@ -21,6 +21,7 @@ from meterseal.errors import (
     UnexpectedMessage,
     UsageError,
 )
+from meterseal.lab.attack.oracle import PADDINGS, padded
 from meterseal.lab.attack.wire import records
 from meterseal.transport import TLS13_SUITES
 from support.tlcp import ECC, ECC_CBC, tlcp_client, tlcp_server
@@ -235,33 +236,6 @@ def cbc_record(
     body = bytes(16) + cbc_encrypt(key, bytes(16), plain(content, mac), padding=False)
     _, opener = MASTER.cbc_protection(CLIENT, SERVER, TLCP, is_client=False)
     return header + len(body).to_bytes(2, "big") + body, opener.open
-
-
-def padded(data: bytes, last: int | None = None, fill: int | None = None, more: int = 0) -> bytes:
-    """Padding to whole blocks: `last` is what its last byte says, `fill` what the others are."""
-    count = -(len(data) + 1) % 16 + 16 * more
-    last = count if last is None else last
-    return data + bytes([count if fill is None else fill]) * count + bytes([last])
-
-
-def changed(mac: bytes) -> bytes:
-    return bytes((mac[0] ^ 1,)) + mac[1:]
-
-
-PADDINGS: dict[str, Callable[[bytes, bytes], bytes]] = {
-    "MAC wrong, padding right": lambda data, mac: padded(data + changed(mac)),
-    "MAC right, padding byte wrong": lambda data, mac: padded(data + mac, fill=0xAA),
-    "MAC right, length one less": lambda data, mac: padded(data + mac, last=8),
-    "MAC right, length one more": lambda data, mac: padded(data + mac, last=10),
-    "padding as long as the record": lambda data, mac: padded(data + mac, last=47, fill=47),
-    "padding longer than the record": lambda data, mac: padded(data + mac, last=255, fill=255),
-    "POODLE: anything but the last byte": lambda data, mac: padded(data + mac, fill=0x55),
-    "nothing but padding": lambda _data, _mac: bytes([63]) * 64,
-    "no room for a MAC": lambda _data, _mac: bytes([15]) * 16,
-    "MAC missing": lambda data, _mac: padded(data, more=2),
-    "zeros": lambda _data, _mac: bytes(64),
-    "both wrong": lambda data, mac: padded(data + changed(mac), fill=0xAA),
-}
 
 
 def test_the_control_record_opens() -> None:

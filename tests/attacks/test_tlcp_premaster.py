@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meterseal.asn1 import der
-from meterseal.crypto import sm2
 from meterseal.errors import AlertDescription, PeerError
+from meterseal.lab.attack.oracle import bad_premasters
 from meterseal.lab.attack.wire import records
 from meterseal.transport import CipherSuite, ClientAuthentication, Connection
 from meterseal.transport.classic import client as classic_client
@@ -134,41 +133,9 @@ def test_a_premaster_of_another_version_fails_alike_at_finished(suite: CipherSui
         assert refusal(body, suite) == at_finished(suite), version
 
 
-def changed(data: bytes, position: int) -> bytes:
-    altered = bytearray(data)
-    altered[position] ^= 1
-    return bytes(altered)
-
-
-def ciphertext(x: int, y: int, check: bytes, text: bytes) -> bytes:
-    """An SM2 ciphertext in DER of any parts (GM/T 0009)."""
-    parts = (der.integer(x), der.integer(y), der.octet_string(check), der.octet_string(text))
-    return vector16(der.sequence(*parts))
-
-
-OTHER = sm2.PrivateKey.generate().public_key()
-POINT = OTHER.to_bytes()
-X, Y = int.from_bytes(POINT[1:33]), int.from_bytes(POINT[33:])
-FAILURES = {
-    "for another key": vector16(OTHER.encrypt(HONEST)),
-    "check value wrong": changed(sealed(HONEST), -60),
-    "ciphertext changed": changed(sealed(HONEST), -1),
-    "point changed": changed(sealed(HONEST), 20),
-    "point off the curve": ciphertext(1, 1, bytes(32), bytes(48)),
-    "point at infinity": ciphertext(0, 0, bytes(32), bytes(48)),
-    "coordinate beyond the prime": ciphertext(2**256 - 1, 2**256 - 1, bytes(32), bytes(48)),
-    "coordinate negative": ciphertext(-1, 7, bytes(32), bytes(48)),
-    "a point, nothing behind it": ciphertext(X, Y, b"", b""),
-    "check value short": ciphertext(X, Y, bytes(31), bytes(48)),
-    "no ciphertext": ciphertext(X, Y, bytes(32), b""),
-    "DER cut short": vector16(sealed(HONEST)[2:-1]),
-    "DER with a byte behind": vector16(sealed(HONEST)[2:] + b"\0"),
-    "not DER": vector16(b"junk!"),
-    "one byte": vector16(b"\x30"),
-    "raw C1C3C2": vector16(POINT[1:] + bytes(32 + 48)),
-    "GmSSL's 255 bytes": sealed(b"\x01\x01" + bytes(253)),
-    "as long as a record takes": vector16(bytes(16_300)),
-}
+ENCRYPTION = world().server_pair.encryption
+assert ENCRYPTION is not None
+FAILURES = bad_premasters(ENCRYPTION.certificate.public_key())
 
 
 @pytest.mark.parametrize("failure", FAILURES)

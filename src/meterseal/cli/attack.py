@@ -24,6 +24,10 @@ def attack(
     show_list: Annotated[
         bool, typer.Option("--list", help="Show what there is, and try nothing.")
     ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.1, help="For how long the timing lab measures each operation."),
+    ] = 2.0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write what happened to this file, too.")
     ] = None,
@@ -34,6 +38,7 @@ def attack(
     """
     from meterseal.errors import UsageError
     from meterseal.lab.attack import campaign, catalogue
+    from meterseal.lab.attack.notes import Options
 
     try:
         chosen = catalogue.find(names or [])
@@ -44,7 +49,7 @@ def attack(
         return
     outcomes: list[Outcome] = []
     try:
-        outcomes.extend(campaign.run(chosen, _say))
+        outcomes.extend(campaign.run(chosen, _say, Options(seconds)))
     except KeyboardInterrupt:
         _say(f"\ninterrupted after {len(outcomes)} of {len(chosen)} attacks")
         raise typer.Exit(_INTERRUPTED) from None

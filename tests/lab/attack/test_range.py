@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from meterseal.cli.main import app
+from meterseal.crypto.backends import available_backends
 from meterseal.errors import UsageError
 from meterseal.lab.attack import campaign, catalogue
-from meterseal.lab.attack.notes import Attack, Notes, Skipped, Verdict
+from meterseal.lab.attack.notes import Attack, Notes, Options, Skipped, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +31,30 @@ def outcome_of(run: Callable[[Notes], None]) -> campaign.Outcome:
     return next(campaign.run([Attack("a", "tries", "clause", run)], quiet))
 
 
+TIMED = [attack.name for attack in catalogue.ROOMS["timing"]]
+NAMES = [name for name in catalogue.ALL if name not in TIMED]
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in catalogue.ALL]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NAMES]
 )
 def test_the_attack_is_tried_and_we_hold(name: str) -> None:
     shown: list[str] = []
     (outcome,) = campaign.run([catalogue.ALL[name]], shown.append)
     assert outcome.verdict is Verdict.HELD, "\n".join(shown)
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_the_timing_lab_measures_every_back_end_and_looks_for_a_planted_leak(name: str) -> None:
+    """What it found is not judged here: a busy machine proves nothing either way."""
+    (outcome,) = campaign.run([catalogue.ALL[name]], quiet, Options(seconds=0.2))
+    measured = outcome.notes.measured
+    assert len(outcome.notes.trials) == len(available_backends())
+    for backend_name in (*available_backends(), "planted"):
+        lines = [line for line in measured if line.startswith(backend_name)]
+        assert len(lines) > 6
+        assert sum("Welch" in line for line in lines) == 3
+    assert len(outcome.notes.controls) == 1
 
 
 # --- how it judges -------------------------------------------------------------------------

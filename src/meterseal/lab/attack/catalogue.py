@@ -6,7 +6,17 @@ import difflib
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import UsageError
-from meterseal.lab.attack import downgrade, endings, middle, replay, tamper
+from meterseal.lab.attack import (
+    certificates,
+    curve,
+    downgrade,
+    endings,
+    middle,
+    oracle,
+    replay,
+    tamper,
+    timing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +31,10 @@ ROOMS: Final = {
     "tamper": tamper.ATTACKS,
     "downgrade": downgrade.ATTACKS,
     "endings": endings.ATTACKS,
+    "oracle": oracle.ATTACKS,
+    "curve": curve.ATTACKS,
+    "certificates": certificates.ATTACKS,
+    "timing": timing.ATTACKS,
 }
 ALL: Final[dict[str, Attack]] = {it.name: it for room in ROOMS.values() for it in room}
 

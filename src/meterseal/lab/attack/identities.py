@@ -34,7 +34,7 @@ __all__ = [
 
 SERVER_NAME: Final = "station.example"
 METER: Final = "meter-1"
-_A_WHILE: Final = timedelta(days=1)
+_A_WHILE: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def new_credential(  # noqa: PLR0913  (what a certificate says)
     profile: Profile = "server",
     host: str | None = None,
     not_before: datetime | None = None,
-    days: int = 365,
+    days: int = 730,
 ) -> Credential:
     """Make a key and have it certified."""
     key = sm2.PrivateKey.generate()
