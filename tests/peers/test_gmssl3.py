@@ -33,7 +33,7 @@ mutual_or_not = pytest.mark.parametrize("mutual", [False, True], ids=["plain", "
 
 @pytest.fixture(scope="session")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> GmSsl3:
-    return GmSsl3.make(tmp_path_factory.mktemp("gmssl3"))
+    return GmSsl3(tmp_path_factory.mktemp("gmssl3")).make()
 
 
 def dial(theirs: GmSsl3, port: int, **changes: object) -> SecureSocket:

@@ -1,33 +1,33 @@
-"""Bouncy Castle, a TLS 1.3 stack in Java: the program under tests/peers/java, built and run."""
+"""Bouncy Castle, a TLS 1.3 stack in Java: its jars are fetched, our program is built over them."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
 import subprocess
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from support.peer_program import PeerProgram, Unavailable
+from support.java import SOURCE, JavaPeer, compile_peer, need
+from support.peer_program import Unavailable
 
-SOURCE = Path(__file__).parents[1] / "peers" / "java"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "BouncyCastlePeer"
 
 
 def build(folder: Path) -> Path:
     """Return the folder of classes and jars, made in `folder` once for all test processes.
 
-    Raises `Unavailable` where something cannot be had; a program that does not compile is an error.
+    Raises `Unavailable` where something cannot be had.
     """
-    for tool in ("java", "javac", "mvn"):
-        if shutil.which(tool) is None:
-            raise Unavailable(f"no {tool} on this machine")
+    need("java", "javac", "mvn")
     built = folder / "bouncycastle"
     with (folder / "bouncycastle.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (built / "Peer.class").exists():
+        if not (built / f"{NAME}.class").exists():
             _fetch(built)
-            command = ["javac", "-Xlint:all", "-Werror", "-cp", f"{built}/*", "-d", str(built)]
-            subprocess.run([*command, SOURCE / "Peer.java"], check=True, timeout=120)
+            compile_peer(NAME, built, built)
     return built
 
 
@@ -43,15 +43,8 @@ def _fetch(folder: Path) -> None:
         raise Unavailable(lines[0] if lines else "Maven failed without a word")
 
 
-@dataclass(frozen=True)
-class BouncyCastle(PeerProgram):
-    """The program with an identity of its own."""
-
-    def command(self, options: dict[str, object]) -> list[str]:
-        flags = [
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-            "-cp",
-            f"{self.program}:{self.program}/*",
-        ]
-        return ["java", *flags, "Peer", *(f"--{name}={value}" for name, value in options.items())]
+def peer(built: Path, files: Path, identity: str) -> JavaPeer:
+    """The program as one of those whose files `agreement.write_files` wrote."""
+    return JavaPeer(
+        built, files / "ca.pem", files / identity, name=NAME, jars=built, protocol="TLSv1.3"
+    )

@@ -1,4 +1,7 @@
-"""The `gmssl` program of GmSSL 3.1.1; the package `easy_gmssl` builds it when it is installed."""
+"""The `gmssl` program of GmSSL 3, and a small world of certificates that it makes for itself.
+
+3.1.1 is built by the package `easy_gmssl` when it is installed; `support/gmssl33.py` has 3.3.
+"""
 
 from __future__ import annotations
 
@@ -16,74 +19,75 @@ from meterseal.x509 import TrustStore, load_certificates, load_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from meterseal.crypto import sm2
     from meterseal.x509 import Certificate
 
 PATIENCE = 20
-_HOME = Path(os.environ.get("METERSEAL_GMSSL3") or Path.home() / ".gmssl_3.1.1_install")
-_PASSWORD = "peers"
+PASSWORD = "peers"
+_HOME = Path.home() / ".gmssl_3.1.1_install"
 _OWNERS = {
     "sign": ("station", ["digitalSignature"]),
     "enc": ("station", ["keyEncipherment", "dataEncipherment"]),
     "client": ("meter-1", ["digitalSignature"]),
+    "client-enc": ("meter-1", ["keyEncipherment", "dataEncipherment"]),
 }
 
 
 def is_there() -> bool:
-    """Whether the program was built here."""
+    """Whether 3.1.1 was built here."""
     return (_HOME / "bin" / "gmssl").exists()
 
 
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [_HOME / "bin" / "gmssl", *arguments],
-        cwd=folder,
-        env={**os.environ, "LD_LIBRARY_PATH": str(_HOME / "lib")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def _run(folder: Path, line: str, *more: str) -> None:
-    with _start(folder, *line.split(), *more) as process:
-        output, _ = process.communicate(timeout=PATIENCE)
-    if process.returncode:
-        raise RuntimeError(f"gmssl {line}: {output.decode()}")
-
-
 @dataclass(frozen=True)
-class GmSsl3:
+class World:
     """Its own small world in a folder: it reads no key that another program encrypted."""
 
     folder: Path
+    program: Path = _HOME / "bin" / "gmssl"
 
-    @classmethod
-    def make(cls, folder: Path) -> GmSsl3:
-        """Let it make a root, a server's pair and a client's certificate."""
-        keygen = f"sm2keygen -pass {_PASSWORD} -pubout public.pem -out"
-        name, by = "-C CN -O tests -CN", f"-pass {_PASSWORD} -days 30 -key"
-        _run(folder, f"{keygen} ca.key")
-        _run(folder, f"certgen {name} root {by} ca.key -ca -path_len_constraint 1 -out ca.pem")
+    def start(self, line: str) -> subprocess.Popen[bytes]:
+        """Run one of its commands in the folder."""
+        return subprocess.Popen(
+            [self.program, *line.split()],
+            cwd=self.folder,
+            env={**os.environ, "LD_LIBRARY_PATH": str(self.program.parents[1] / "lib")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def _run(self, line: str) -> None:
+        with self.start(line) as process:
+            output, _ = process.communicate(timeout=PATIENCE)
+        if process.returncode:
+            raise RuntimeError(f"gmssl {line}: {output.decode()}")
+
+    def make(self) -> Self:
+        """Let it make a root, a server's pair and a client's."""
+        keygen = f"sm2keygen -pass {PASSWORD} -pubout public.pem -out"
+        name, by = "-C CN -O tests -CN", f"-pass {PASSWORD} -days 30 -key"
+        self._run(f"{keygen} ca.key")
+        self._run(f"certgen {name} root {by} ca.key -ca -path_len_constraint 1 -out ca.pem")
         for file, (owner, usages) in _OWNERS.items():
-            _run(folder, f"{keygen} {file}.key")
-            _run(
-                folder, f"reqgen {name} {owner} -key {file}.key -pass {_PASSWORD} -out request.pem"
-            )
+            self._run(f"{keygen} {file}.key")
+            self._run(f"reqgen {name} {owner} -key {file}.key -pass {PASSWORD} -out request.pem")
             usage = " ".join(f"-key_usage {usage}" for usage in usages)
             host = f"-subject_dns_name {owner}.example"
             issue = f"reqsign -in request.pem -cacert ca.pem {by} ca.key -out {file}.pem"
-            _run(folder, f"{issue} {usage} {host}")
-        pair = [(folder / f"{file}.pem").read_bytes() for file in ("sign", "enc")]
-        (folder / "pair.pem").write_bytes(b"".join(pair))
-        return cls(folder)
+            self._run(f"{issue} {usage} {host}")
+        for pair, files in (("pair", ("sign", "enc")), ("client-pair", ("client", "client-enc"))):
+            for ending in ("pem", "key"):
+                parts = [(self.folder / f"{file}.{ending}").read_bytes() for file in files]
+                (self.folder / f"{pair}.{ending}").write_bytes(b"".join(parts))
+        return self
 
     def _certificate(self, name: str) -> Certificate:
         return load_certificates((self.folder / f"{name}.pem").read_bytes())[0]
 
     def _key(self, name: str) -> sm2.PrivateKey:
-        return load_private_key((self.folder / f"{name}.key").read_bytes(), password=_PASSWORD)
+        return load_private_key((self.folder / f"{name}.key").read_bytes(), password=PASSWORD)
 
     @property
     def trust(self) -> TrustStore:
@@ -93,13 +97,32 @@ class GmSsl3:
     @property
     def server(self) -> Credential:
         """The server's pair."""
-        encryption = EncryptionCredential(self._certificate("enc"), self._key("enc"))
-        return Credential((self._certificate("sign"),), self._key("sign"), encryption)
+        return self._pair("sign", "enc")
 
     @property
     def client(self) -> Credential:
-        """The client's certificate: it has no encryption certificate for clients."""
+        """The client's signing certificate alone: 3.1.1 knows no other for clients."""
         return Credential((self._certificate("client"),), self._key("client"))
+
+    @property
+    def client_pair(self) -> Credential:
+        """The client's pair."""
+        return self._pair("client", "client-enc")
+
+    def _pair(self, signing: str, encryption: str) -> Credential:
+        second = EncryptionCredential(self._certificate(encryption), self._key(encryption))
+        return Credential((self._certificate(signing),), self._key(signing), second)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class GmSsl3(World):
+    """Its programs for TLCP as of 3.1.1."""
 
     @contextmanager
     def serve(self, *, mutual: bool) -> Iterator[int]:
@@ -107,11 +130,10 @@ class GmSsl3:
 
         Yields a port on which it will listen soon. A handshake that fails is its last.
         """
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         command = f"tlcp_server -port {port} -cert pair.pem -key sign.key -ex_key enc.key"
-        command += f" -pass {_PASSWORD} -ex_pass {_PASSWORD}" + " -cacert ca.pem" * mutual
-        with _start(self.folder, *command.split()) as process:
+        command += f" -pass {PASSWORD} -ex_pass {PASSWORD}" + " -cacert ca.pem" * mutual
+        with self.start(command) as process:
             try:
                 yield port
             finally:
@@ -121,8 +143,8 @@ class GmSsl3:
         """Run its client, which sends the line `text`; return all that it prints."""
         command = f"tlcp_client -host 127.0.0.1 -port {port} -cacert {roots}.pem"
         if mutual:
-            command += f" -cert client.pem -key client.key -pass {_PASSWORD}"
-        with _start(self.folder, *command.split()) as process:
+            command += f" -cert client.pem -key client.key -pass {PASSWORD}"
+        with self.start(command) as process:
             impatience = threading.Timer(PATIENCE, process.kill)
             impatience.start()
             try:

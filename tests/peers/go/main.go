@@ -36,11 +36,11 @@ type settings struct {
 }
 
 type report struct {
-	Suite   string `json:"suite,omitempty"`
+	Suite   string `json:"suite"`
 	Resumed bool   `json:"resumed"`
 	Peer    int    `json:"peer_certificates"`
 	Bytes   int    `json:"bytes"`
-	Error   string `json:"error,omitempty"`
+	Error   string `json:"error"`
 }
 
 func main() {
@@ -62,7 +62,7 @@ func parse() settings {
 	flag.StringVar(&s.role, "role", "client", "client or server")
 	flag.IntVar(&s.port, "port", 0, "port of 127.0.0.1 to connect to; a server takes a free one")
 	flag.StringVar(&s.name, "name", "", "whom the server's certificate must name")
-	flag.StringVar(&s.suite, "suite", "e053", "code of the one cipher suite, in hexadecimal")
+	flag.StringVar(&s.suite, "suite", "ECC_SM4_GCM_SM3", "name of the one cipher suite")
 	flag.StringVar(&s.identity, "identity", "", "folder of sign.pem, sign.key, enc.pem, enc.key")
 	flag.StringVar(&s.roots, "roots", "", "PEM file of the roots that are trusted")
 	flag.BoolVar(&s.clientAuth, "client-auth", false, "demand the client's certificates")
@@ -74,7 +74,7 @@ func parse() settings {
 }
 
 func (s settings) config() (*tlcp.Config, error) {
-	suite, err := strconv.ParseUint(s.suite, 16, 16)
+	suite, err := code(s.suite)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s settings) config() (*tlcp.Config, error) {
 		return nil, err
 	}
 	config := &tlcp.Config{
-		CipherSuites:              []uint16{uint16(suite)},
+		CipherSuites:              []uint16{suite},
 		RootCAs:                   roots,
 		ClientCAs:                 roots,
 		ServerName:                s.name,
@@ -108,6 +108,15 @@ func (s settings) config() (*tlcp.Config, error) {
 		config.Certificates = append(config.Certificates, certificate)
 	}
 	return config, nil
+}
+
+func code(name string) (uint16, error) {
+	for _, suite := range tlcp.CipherSuites() {
+		if suite.Name == name {
+			return suite.ID, nil
+		}
+	}
+	return 0, fmt.Errorf("no cipher suite %s", name)
 }
 
 func (s settings) pool() (*smx509.CertPool, error) {
@@ -160,7 +169,7 @@ func speak(conn *tlcp.Conn, raw net.Conn, talk func(io.ReadWriter) (int, error))
 	}
 	if err == nil {
 		state := conn.ConnectionState()
-		result.Suite = fmt.Sprintf("%04x", state.CipherSuite)
+		result.Suite = tlcp.CipherSuiteName(state.CipherSuite)
 		result.Resumed = state.DidResume
 		result.Peer = len(state.PeerCertificates)
 		result.Bytes, err = talk(conn)

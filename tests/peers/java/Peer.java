@@ -10,10 +10,8 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
-import java.security.Principal;
 import java.security.PrivateKey;
 import java.security.Provider;
-import java.security.Security;
 import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXBuilderParameters;
 import java.security.cert.X509CertSelector;
@@ -26,7 +24,6 @@ import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.logging.LogManager;
 import javax.net.ssl.CertPathTrustManagerParameters;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SNIHostName;
@@ -36,51 +33,56 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
-import org.bouncycastle.jsse.BCX509ExtendedKeyManager;
-import org.bouncycastle.jsse.BCX509Key;
-import org.bouncycastle.jsse.provider.BouncyCastleJsseProvider;
 
 /**
- * One end of TLS 1.3 connections with the suites of RFC 8998, spoken by Bouncy Castle.
+ * One end of connections, spoken by whichever stack a subclass brings.
  *
  * <p>It prints one JSON line for the port it listens on, if it is a server, and one for each
  * connection. A server sends back what it reads; a client checks that it gets back what it sent.
- * Options: --role, --port, --name, --suite, --identity (a file name without .pem and .key),
- * --roots, --groups, --client-auth, --connections, --now (seconds since 1970).
+ * Options: --role, --protocol, --port, --name, --suite, --identity (a folder), --roots,
+ * --client-auth, --connections, --now (seconds since 1970), and those of the stack.
  */
-public final class Peer {
+abstract class Peer {
   private static final int[] SIZES = {1, 15, 16, 17, 40000};
   private static final int PATIENCE_MILLISECONDS = 60000;
 
   private final Map<String, String> options;
-  private final SSLContext context;
+  private final Provider certificates;
+  private final Provider transport;
 
-  private Peer(Map<String, String> options) throws GeneralSecurityException, IOException {
+  /** Leaves what concerns certificates and keys to one provider, connections to the other. */
+  Peer(Map<String, String> options, Provider certificates, Provider transport) {
     this.options = options;
-    Provider ciphers = new BouncyCastleProvider();
-    Provider transport = new BouncyCastleJsseProvider(ciphers);
-    Security.insertProviderAt(ciphers, 1);
-    Security.insertProviderAt(transport, 2);
-    context = SSLContext.getInstance("TLS", transport);
-    context.init(keys(), roots(transport), null);
+    this.certificates = certificates;
+    this.transport = transport;
   }
 
-  public static void main(String[] arguments) throws Exception {
+  /** Gives what the peer shows of itself; {@code identity} is the option. */
+  abstract KeyManager[] keys(String identity) throws GeneralSecurityException, IOException;
+
+  /** Gives the standard's name for what the stack calls a suite. */
+  String nameOf(String suite) {
+    return suite;
+  }
+
+  static Map<String, String> options(String[] arguments) {
     Map<String, String> options = new HashMap<>();
     for (String argument : arguments) {
       String[] pair = argument.substring(2).split("=", 2);
       options.put(pair[0], pair[1]);
     }
-    LogManager.getLogManager().reset();
-    System.setProperty("jdk.tls.namedGroups", options.getOrDefault("groups", "curveSM2"));
-    System.setProperty("jdk.tls.client.SignatureSchemes", "sm2sig_sm3");
-    System.setProperty("jdk.tls.server.SignatureSchemes", "sm2sig_sm3");
-    Peer peer = new Peer(options);
+    return options;
+  }
+
+  final void run() throws GeneralSecurityException, IOException {
+    String identity = options.get("identity");
+    KeyManager[] keys = identity == null ? new KeyManager[0] : keys(identity);
+    SSLContext context = SSLContext.getInstance(options.get("protocol"), transport);
+    context.init(keys, roots(), null);
     if (options.get("role").equals("server")) {
-      peer.serve();
+      serve(context);
     } else {
-      peer.dial();
+      dial(context);
     }
   }
 
@@ -88,29 +90,30 @@ public final class Peer {
     return Integer.parseInt(options.getOrDefault("connections", "1"));
   }
 
-  private void serve() throws IOException {
+  private void serve(SSLContext context) throws IOException {
     try (ServerSocket listener = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
       System.out.println("{\"port\": " + listener.getLocalPort() + "}");
       for (int i = 0; i < count(); i++) {
         Socket raw = listener.accept();
         raw.setSoTimeout(PATIENCE_MILLISECONDS);
-        speak(raw, false);
+        speak(context, raw, false);
       }
     }
   }
 
-  private void dial() throws IOException {
+  private void dial(SSLContext context) throws IOException {
     int port = Integer.parseInt(options.get("port"));
     for (int i = 0; i < count(); i++) {
       Socket raw = new Socket();
       raw.setSoTimeout(PATIENCE_MILLISECONDS);
       raw.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-      speak(raw, true);
+      speak(context, raw, true);
     }
   }
 
-  private void speak(Socket raw, boolean isClient) throws IOException {
+  private void speak(SSLContext context, Socket raw, boolean isClient) throws IOException {
     String name = options.getOrDefault("name", "localhost");
+    long start = System.currentTimeMillis();
     int bytes = 0;
     String settled = "";
     String error = "";
@@ -119,7 +122,7 @@ public final class Peer {
       secure.setUseClientMode(isClient);
       secure.setSSLParameters(parameters(name, isClient));
       secure.startHandshake();
-      settled = settled(secure);
+      settled = settled(secure, start);
       bytes = isClient ? exchange(secure) : echo(secure);
     } catch (IOException | RuntimeException failure) {
       error = String.valueOf(failure).replaceAll("[^ -~]|[\"\\\\]", " ");
@@ -132,7 +135,7 @@ public final class Peer {
 
   private SSLParameters parameters(String name, boolean isClient) {
     SSLParameters parameters = new SSLParameters();
-    parameters.setProtocols(new String[] {"TLSv1.3"});
+    parameters.setProtocols(new String[] {options.get("protocol")});
     parameters.setCipherSuites(new String[] {options.get("suite")});
     if (isClient) {
       parameters.setEndpointIdentificationAlgorithm("HTTPS");
@@ -143,15 +146,17 @@ public final class Peer {
     return parameters;
   }
 
-  private static String settled(SSLSocket secure) {
-    int certificates = 0;
+  private String settled(SSLSocket secure, long start) {
+    int shown = 0;
     try {
-      certificates = secure.getSession().getPeerCertificates().length;
+      shown = secure.getSession().getPeerCertificates().length;
     } catch (SSLPeerUnverifiedException none) {
       // The peer showed no certificate: there are none to count.
     }
-    String suite = secure.getSession().getCipherSuite();
-    return "\"suite\": \"" + suite + "\", \"peer_certificates\": " + certificates + ", ";
+    String suite = nameOf(secure.getSession().getCipherSuite());
+    boolean isResumed = secure.getSession().getCreationTime() < start;
+    return String.format(
+        "\"suite\": \"%s\", \"resumed\": %b, \"peer_certificates\": %d, ", suite, isResumed, shown);
   }
 
   private static int echo(Socket secure) throws IOException {
@@ -179,7 +184,7 @@ public final class Peer {
     return total;
   }
 
-  private TrustManager[] roots(Provider transport) throws GeneralSecurityException, IOException {
+  private TrustManager[] roots() throws GeneralSecurityException, IOException {
     KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
     store.load(null, null);
     for (X509Certificate root : certificates(options.get("roots"))) {
@@ -193,96 +198,17 @@ public final class Peer {
     return factory.getTrustManagers();
   }
 
-  private KeyManager[] keys() throws GeneralSecurityException, IOException {
-    String identity = options.get("identity");
-    if (identity == null) {
-      return new KeyManager[0];
-    }
-    String text =
-        Files.readString(Path.of(identity + ".key")).replaceAll("-----[^-]+-----|\\s", "");
-    byte[] encoded = Base64.getDecoder().decode(text);
-    PrivateKey key =
-        KeyFactory.getInstance("EC", "BC").generatePrivate(new PKCS8EncodedKeySpec(encoded));
-    return new KeyManager[] {new OneIdentity(key, certificates(identity + ".pem"))};
-  }
-
-  private static X509Certificate[] certificates(String file)
-      throws GeneralSecurityException, IOException {
+  final X509Certificate[] certificates(String file) throws GeneralSecurityException, IOException {
     InputStream text = new ByteArrayInputStream(Files.readAllBytes(Path.of(file)));
-    return CertificateFactory.getInstance("X.509", "BC").generateCertificates(text).stream()
+    return CertificateFactory.getInstance("X.509", certificates).generateCertificates(text).stream()
         .map(X509Certificate.class::cast)
         .toArray(X509Certificate[]::new);
   }
 
-  /** Gives its one identity to whoever asks: the library's own manager passes over SM2 keys. */
-  private static final class OneIdentity extends BCX509ExtendedKeyManager {
-    private static final String ALIAS = "identity";
-    private final PrivateKey key;
-    private final X509Certificate[] chain;
-
-    OneIdentity(PrivateKey key, X509Certificate[] chain) {
-      this.key = key;
-      this.chain = chain;
-    }
-
-    @Override
-    public BCX509Key chooseClientKeyBC(String[] types, Principal[] issuers, Socket socket) {
-      return getKeyBC(types[0], ALIAS);
-    }
-
-    @Override
-    public BCX509Key chooseServerKeyBC(String[] types, Principal[] issuers, Socket socket) {
-      return getKeyBC(types[0], ALIAS);
-    }
-
-    @Override
-    protected BCX509Key getKeyBC(String type, String alias) {
-      return new BCX509Key() {
-        @Override
-        public X509Certificate[] getCertificateChain() {
-          return chain.clone();
-        }
-
-        @Override
-        public String getKeyType() {
-          return type;
-        }
-
-        @Override
-        public PrivateKey getPrivateKey() {
-          return key;
-        }
-      };
-    }
-
-    @Override
-    public String[] getClientAliases(String type, Principal[] issuers) {
-      return new String[] {ALIAS};
-    }
-
-    @Override
-    public String[] getServerAliases(String type, Principal[] issuers) {
-      return new String[] {ALIAS};
-    }
-
-    @Override
-    public String chooseClientAlias(String[] types, Principal[] issuers, Socket socket) {
-      return ALIAS;
-    }
-
-    @Override
-    public String chooseServerAlias(String type, Principal[] issuers, Socket socket) {
-      return ALIAS;
-    }
-
-    @Override
-    public X509Certificate[] getCertificateChain(String alias) {
-      return chain.clone();
-    }
-
-    @Override
-    public PrivateKey getPrivateKey(String alias) {
-      return key;
-    }
+  final PrivateKey key(String file) throws GeneralSecurityException, IOException {
+    String text = Files.readString(Path.of(file)).replaceAll("-----[^-]+-----|\\s", "");
+    byte[] encoded = Base64.getDecoder().decode(text);
+    return KeyFactory.getInstance("EC", certificates)
+        .generatePrivate(new PKCS8EncodedKeySpec(encoded));
   }
 }
