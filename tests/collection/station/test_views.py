@@ -72,7 +72,20 @@ def test_the_overview_counts_what_happened(store: Store, views: Views) -> None:
     assert views.overview(NOW + 71_000).readings_per_second == 0
     assert views.overview(NOW + 20_000).incidents == 0
     assert views.overview(NOW + 20_000).readings_per_second == pytest.approx(32 / 60)
-    assert overview.completeness == pytest.approx(31 / (3 * 721))
+
+
+def test_a_meter_is_complete_from_its_first_statement_on(store: Store, views: Views) -> None:
+    old = [reading(n, sampled_at=NOW - DAY + n * MINUTE) for n in range(1, 1381)]
+    new = [reading(n, meter=OTHER, sampled_at=NOW - (11 - n) * MINUTE) for n in range(1, 10)]
+    store.commit(checks(*new), [], NOW)
+    overview = views.overview(NOW)
+    assert overview.complete_since == NOW - 10 * MINUTE
+    assert overview.completeness == pytest.approx(9 / 30), "two were never heard since then"
+    store.commit(checks(*old), [], NOW)
+    overview = views.overview(NOW)
+    assert overview.complete_since == MIDNIGHT
+    assert overview.completeness == pytest.approx((660 + 9) / (720 + 10 + 720))
+    assert views.overview(MIDNIGHT + DAY).completeness is None
 
 
 def test_the_latest_values_have_their_age_and_a_failed_try_does_not_hide_them(

@@ -58,6 +58,7 @@ def show(
         age=partial(age, translate),
         at=partial(clock_time, offset),
         day=lambda at: clock_time(offset, at)[:10],
+        midnight=lambda at: (at + offset) % _DAY == 0,
         amount=amount,
         quality=partial(_quality, translate),
         zone=f"UTC{offset / _HOUR:+g}",

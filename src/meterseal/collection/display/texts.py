@@ -94,6 +94,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "state_silent": ("无数据", "silent"),
     "readings_per_second": ("每秒入库", "Stored per second"),
     "completeness": ("今日完整率", "Complete today"),
+    "since": ("（自 {at}）", "since {at}"),
     "active_alarms": ("活动告警", "Active alarms"),
     "incidents": ("安全事件", "Security incidents"),
     "refused_today": ("今日拒收", "Refused today"),

@@ -70,7 +70,11 @@ TARIFFS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The state of the whole system; `completeness` is 0 to 1, None while nothing is due."""
+    """The state of the whole system.
+
+    `completeness` is 0 to 1, None while nothing is due; `complete_since` is from when it counts:
+    midnight, or the first reading if all meters are newer.
+    """
 
     meters: int
     online: int
@@ -78,6 +82,7 @@ class Overview:
     silent: int
     readings_per_second: float
     completeness: float | None
+    complete_since: int
     alarms: int
     incidents: int
     refused_today: int
@@ -221,6 +226,7 @@ class Views:
         open_alarms = self.alarms(now, active=True, limit=100_000)
         incidents = sum(alarm.origin == "station" for alarm in open_alarms)
         today = self._store.day_of(now)
+        completeness, since = self.completeness(now)
         refused = self._read("SELECT coalesce(sum(count), 0) FROM refusals WHERE day = ?", (today,))
         return Overview(
             meters=len(states),
@@ -228,7 +234,8 @@ class Views:
             late=states.count(LATE),
             silent=states.count(SILENT),
             readings_per_second=self._rate(now),
-            completeness=self.completeness(now),
+            completeness=completeness,
+            complete_since=since,
             alarms=len(open_alarms) - incidents,
             incidents=incidents,
             refused_today=int(refused[0][0]),
@@ -255,17 +262,25 @@ class Views:
             )
         return rows
 
-    def completeness(self, now: int) -> float | None:
-        """Return which share of today's readings that were due by now is here."""
+    def completeness(self, now: int) -> tuple[float | None, int]:
+        """Return which share of today's readings that were due by now is here, and since when.
+
+        A meter counts from its first statement on, one that was never heard from the first of all:
+        before that there was nobody to ask it.
+        """
         today = self._store.start_of(self._store.day_of(now))
         rows = self._read("SELECT meter, readings FROM daily WHERE start = ?", (today,))
         here: dict[int, int] = dict(rows)
+        rows = self._read("SELECT meter, min(first_sampled) FROM lives GROUP BY meter")
+        first: dict[int, int] = dict(rows)
+        earliest = max(today, min(first.values(), default=today))
         expected = got = 0
         for meter, registration in self.registry.meters.items():
-            due = (now - today) // (registration.interval * 1000)
+            begin = max(today, first.get(int(meter), earliest))
+            due = max(now - begin, 0) // (registration.interval * 1000)
             expected += due
             got += min(here.get(int(meter), 0), due)
-        return got / expected if expected else None
+        return (got / expected if expected else None), earliest
 
     def latest(self, meter: MeterAddress, now: int) -> Latest | None:
         """Return the newest values of a meter, or None if there never were any."""
