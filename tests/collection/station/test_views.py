@@ -84,7 +84,7 @@ def test_a_meter_is_complete_from_its_first_statement_on(store: Store, views: Vi
     store.commit(checks(*old), [], NOW)
     overview = views.overview(NOW)
     assert overview.complete_since == MIDNIGHT
-    assert overview.completeness == pytest.approx((660 + 9) / (720 + 10 + 720))
+    assert overview.completeness == pytest.approx((661 + 9) / (720 + 10 + 720))
     assert views.overview(MIDNIGHT + DAY).completeness is None
 
 
