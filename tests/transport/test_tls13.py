@@ -13,6 +13,7 @@ from meterseal.transport import (
     TLS13_SUITES,
     CipherSuite,
     ClientAuthentication,
+    Compatibility,
     Connection,
     SessionCache,
     SessionReceived,
@@ -83,6 +84,20 @@ def test_only_the_hellos_are_in_the_clear_and_both_ends_please_middleboxes() -> 
         assert retried.seen[who].count(COMPATIBILITY) == 1
     assert [record[0] for record in retried.seen["client"]] == [22, 20, 22, 23]
     assert [record[0] for record in retried.seen["server"]][:3] == [22, 20, 22]
+
+
+def test_a_client_may_be_told_that_there_are_no_middleboxes_to_please() -> None:
+    plain = Compatibility(middleboxes=False)
+    for shares in (None, ()):
+        pair = agreed(link13(client13(key_shares=shares, compatibility=plain)))
+        for who in ("client", "server"):
+            assert COMPATIBILITY not in pair.seen[who]
+        assert not ClientHello.decode(Cursor(pair.seen["client"][0], 9)).session_id
+    both = client13(suites=(*TLS13_SUITES, *TLS12_SUITES), compatibility=plain)
+    assert COMPATIBILITY not in agreed(link13(both)).seen["client"]
+    old = link13(both, server_config(suites=TLS12_SUITES))
+    assert not old.errors
+    assert old.client.is_established
 
 
 def test_the_hello_holds_what_rfc_8998_asks_for() -> None:

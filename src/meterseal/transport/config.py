@@ -119,17 +119,21 @@ class CertificateVerifyForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Compatibility:
-    """Where TLCP stacks disagree (docs/decisions/0003-tlcp-variants.md).
+    """Where stacks disagree (docs/decisions/0003-tlcp-variants.md, 0004-tls13.md).
 
     `ecdhe_length_prefix`: put the standard's two-byte length before the client's ECDHE point;
     most stacks refuse it, GmSSL 3.3 demands it. Both are read. `certificate_verify`: the forms
     that a server accepts, the first of which a client sends. `bare_signature`: a server also takes
     a CertificateVerify without the length before its signature, as early GmSSL 3 wrote it.
+
+    `middleboxes`: a client of TLS 1.3 sends what pleases them (RFC 8446, D.4), which a server of
+    GmSSL 3.3 does not take from a client that shows a certificate.
     """
 
     ecdhe_length_prefix: bool = False
     certificate_verify: tuple[CertificateVerifyForm, ...] = (CertificateVerifyForm.HASHED_TWICE,)
     bare_signature: bool = False
+    middleboxes: bool = True
 
     def needs_whole(self, version: int) -> bool:
         """Whether a session of `version` has to keep the messages that are signed."""

@@ -89,7 +89,7 @@ def shake_hands(
     answer = accept_server_hello(server_hello, offer, retried)
     if retried is None:
         driver.transcript.start(config.provider.new_hash(answer.suite.hash_name))
-        driver.send_change_cipher_spec()
+        _please_middleboxes(driver, config)
     schedule = _enter_handshake(driver, config, offer, answer)
     extensions = yield from _receive_encrypted_extensions(offer)
     protocol = accept_protocol(extensions, config)
@@ -120,11 +120,16 @@ def shake_hands(
     return Continuation(answer.suite, server_name, chain, resumption)
 
 
+def _please_middleboxes(driver: Driver, config: ClientConfig) -> None:
+    if config.compatibility.middleboxes:
+        driver.send_change_cipher_spec()
+
+
 def _send_second_hello(
     driver: Driver, config: ClientConfig, offer: Offer, suite: CipherSuite
 ) -> Flow[ServerHello]:
     driver.transcript.start_after_retry(lambda: config.provider.new_hash(suite.hash_name))
-    driver.send_change_cipher_spec()
+    _please_middleboxes(driver, config)
     driver.send_encoded(encode_hello(offer, config, driver.transcript.copy_hash()))
     return (yield from receive(ServerHello))
 

@@ -92,7 +92,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     hello = ClientHello(
         client_version=TLS12,
         random=fresh_random(config.provider, with_time=False),
-        session_id=config.provider.random_bytes(_SESSION_ID_LENGTH),  # RFC 8446, D.4
+        session_id=_session_id(config),
         cipher_suites=tuple(suite.code for suite in config.suites if suite.version == TLS13),
         extensions={
             **naming_extensions(config, server_name),
@@ -104,6 +104,13 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
         },
     )
     return Offer(hello, shares, usable, config.algorithms)
+
+
+def _session_id(config: ClientConfig) -> bytes:
+    """What a server echoes to please middleboxes (RFC 8446, D.4)."""
+    if not config.compatibility.middleboxes:
+        return b""
+    return config.provider.random_bytes(_SESSION_ID_LENGTH)
 
 
 def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> bytes:
