@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LONG = {"tamper-handshake", "tamper-record"}
-"""Those that try thousands of things."""
+LONG = {
+    "flood-half-open", "flood-handshakes", "flood-slow", "oracle-padding", "oracle-premaster",
+    "tamper-handshake", "tamper-record",
+}  # fmt: skip
+"""Those that try thousands of things, or have to wait."""
 
 
 def quiet(_line: str) -> None:

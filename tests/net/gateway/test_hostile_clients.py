@@ -11,6 +11,15 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from meterseal.errors import MeterSealError
+from meterseal.lab.attack.flood import (
+    HALF_A_HELLO,
+    attack,
+    garbage,
+    oversize,
+    silent,
+    slow,
+    stops,
+)
 from meterseal.net import open_connection
 from meterseal.net.gateway import Front, GatewayLimits
 from meterseal.transport import (
@@ -23,7 +32,7 @@ from meterseal.x509 import TrustStore
 from support.identities import credential, pair, root
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from meterseal.net import SecureStream
 
@@ -48,7 +57,6 @@ CLIENT = ClientConfig(
     suites=TLS13_SUITES,
     credential=credential(CA, CA_KEY, "collector-1", profile="client"),
 )
-HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,46 +86,6 @@ async def hostile(port: int, machine: int) -> tuple[asyncio.StreamReader, asynci
     return await asyncio.open_connection("127.0.0.1", port, local_addr=source)
 
 
-async def silent(_: asyncio.StreamWriter) -> None:
-    """Half open: it says nothing at all."""
-
-
-async def slow(writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, so that it is never quite idle."""
-    for byte in HALF_A_HELLO:
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(0.2)
-
-
-async def stops_in_the_hello(writer: asyncio.StreamWriter) -> None:
-    writer.write(HALF_A_HELLO)
-    await writer.drain()
-
-
-async def garbage(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(range(256)) * 8)
-    await writer.drain()
-
-
-async def oversize(writer: asyncio.StreamWriter) -> None:
-    """A record that says it has more than a record may have."""
-    writer.write(b"\x16\x03\x03\xff\xff" + bytes(70_000))
-    await writer.drain()
-
-
-async def attack(port: int, machine: int, behave: Callable[..., Awaitable[None]]) -> None:
-    """Connect, behave, and stay until the gateway ends it."""
-    reader, writer = await hostile(port, machine)
-    try:
-        with contextlib.suppress(OSError):
-            await behave(writer)
-            while await reader.read(65536):
-                pass
-    finally:
-        await hang_up(writer)
-
-
 async def hang_up(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError):
@@ -138,7 +106,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-KINDS = (silent, slow, stops_in_the_hello, garbage, oversize)
+KINDS = (silent, slow, stops, garbage, oversize)
 
 
 def test_honest_clients_get_through_beside_slow_half_open_and_garbage_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ def run(
     attacks: Iterable[Attack], show: Callable[[str], None], options: Options | None = None
 ) -> Iterator[Outcome]:
     """Run attacks, showing each line as it comes; yields how each ended."""
+    logging.getLogger("meterseal").addHandler(logging.NullHandler())  # victims' logs are quoted
     for attack in attacks:
         show(f"{attack.name}: {attack.tries} [{attack.reference}]")
         notes = Notes(lambda line: show(f"  {line}"), options or Options())

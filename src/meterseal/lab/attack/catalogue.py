@@ -11,9 +11,13 @@ from meterseal.lab.attack import (
     curve,
     downgrade,
     endings,
+    flood,
     middle,
     oracle,
+    readings,
+    receipts,
     replay,
+    stolen,
     tamper,
     timing,
 )
@@ -31,9 +35,12 @@ ROOMS: Final = {
     "tamper": tamper.ATTACKS,
     "downgrade": downgrade.ATTACKS,
     "endings": endings.ATTACKS,
+    "readings": readings.ATTACKS + receipts.ATTACKS,
     "oracle": oracle.ATTACKS,
     "curve": curve.ATTACKS,
     "certificates": certificates.ATTACKS,
+    "flood": flood.ATTACKS,
+    "stolen": stolen.ATTACKS,
     "timing": timing.ATTACKS,
 }
 ALL: Final[dict[str, Attack]] = {it.name: it for room in ROOMS.values() for it in room}

@@ -1,0 +1,366 @@
+"""Readings forged, altered and sent again, through a real broker to a real station."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from meterseal.collection import topics
+from meterseal.collection.alink import Device
+from meterseal.collection.receipts import Verdict
+from meterseal.collection.topics import pack
+from meterseal.errors import MeterSealError
+from meterseal.lab.attack.identities import new_ca, new_credential
+from meterseal.lab.attack.liar import thief_of
+from meterseal.lab.attack.notes import Attack, Notes
+from meterseal.lab.attack.scene import (
+    OTHER,
+    PLAIN,
+    SEALING,
+    UP,
+    Party,
+    Scene,
+    now,
+    play,
+    reading,
+)
+from meterseal.lab.attack.waiting import until
+from meterseal.lab.attack.wire import every_flip
+from meterseal.net import open_connection
+from meterseal.net.gateway import Access, AccessRule, Front
+from meterseal.transport import (
+    TLS13_SUITES,
+    ClientAuthentication,
+    ClientConfig,
+    Credential,
+    ServerConfig,
+)
+from meterseal.x509 import TrustStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meterseal.collection.model import MeterAddress
+
+__all__ = ["ATTACKS"]
+
+_NUMBER: Final = 77
+_TIMES: Final = 100
+_FORGED: Final = 999_999
+"""What a forger would have a meter say."""
+
+
+def _tried(notes: Notes, scene: Scene, what: str, *, held: bool, count: int = 1) -> None:
+    notes.tried(what, scene.log(), held=held, count=count)
+
+
+def _believed(notes: Notes, scene: Scene, meter: MeterAddress, what: str) -> None:
+    """The control: the station that believes its broker has taken the forgery."""
+    values = [dict(it.values) for it in scene.believer.of(meter)]
+    took = [it for it in values if _FORGED in it.values()]
+    who = f"a station that believes the broker, {what}"
+    notes.control(who, f"it stored {len(took)} forged readings", fell=bool(took))
+
+
+# --- forged --------------------------------------------------------------------------------
+
+
+def forged(notes: Notes) -> None:
+    """Speak for a meter with a key that is not its own, or under a name that is not ours."""
+
+    async def story(scene: Scene) -> None:
+        cases: list[tuple[str, str, Party, MeterAddress, Verdict]] = [
+            ("a registered meter for another", "collector-1", scene.meter, PLAIN, Verdict.METER),
+            (
+                "a registered meter for one that seals itself",
+                "collector-1",
+                scene.other_meter,
+                SEALING,
+                Verdict.METER,
+            ),
+            (
+                "a registered meter under its own topic",
+                f"meter-{SEALING}",
+                scene.meter,
+                PLAIN,
+                Verdict.TOPIC,
+            ),
+            (
+                "a collector for a meter that seals itself",
+                "collector-1",
+                scene.collector,
+                SEALING,
+                Verdict.METER,
+            ),
+            (
+                "a collector for a meter of another collector",
+                "collector-2",
+                scene.collector_2,
+                PLAIN,
+                Verdict.TOPIC,
+            ),
+            (
+                "an honest reading under another collector's topic",
+                "collector-2",
+                scene.collector,
+                OTHER,
+                Verdict.TOPIC,
+            ),
+        ]
+        for what, topic, party, meter, verdict in cases:
+            before = scene.refused()[verdict]
+            bundle = pack([party.seal(reading(_NUMBER, meter, _FORGED))])
+            await scene.send([(topics.up(topic), bundle)])
+            held = _NUMBER not in scene.stored(meter) and scene.refused()[verdict] == before + 1
+            _tried(notes, scene, what, held=held)
+        for meter in (PLAIN, SEALING, OTHER):
+            _believed(notes, scene, meter, f"meter {meter}")
+        await _altered_by_collector(notes, scene)
+
+    play(story)
+
+
+async def _altered_by_collector(notes: Notes, scene: Scene) -> None:
+    """A compromised collector has the meter's bytes and a key of its own."""
+    honest = scene.meter.seal(reading(1, SEALING))
+    own = scene.collector.seal(reading(1, SEALING, _FORGED))
+    grafted = honest[:-64] + own[-64:]
+    await scene.send([(UP, pack([own, grafted]))])
+    held = scene.stored(SEALING) == []
+    _tried(notes, scene, "a collector alters what a meter sealed", held=held, count=2)
+    await scene.send([(UP, pack([honest]))])
+    stored = scene.stored(SEALING)
+    notes.control("the meter's own reading", f"stored {stored}", fell=stored == [1])
+
+
+# --- thieves -------------------------------------------------------------------------------
+
+
+def thief(notes: Notes) -> None:
+    """Sign in with stolen names and secrets, and post in their owner's name."""
+
+    async def story(scene: Scene) -> None:
+        device = Device("a14Xib5kdYd", "collector-1", "oLyaKqVxtRvjH284LdhqVgVUx1UPy6zq")
+        sign_in = device.sign_in("collector-1", now(), 3)
+        cloud = {"username": sign_in.user_name, "password": sign_in.password}
+        logins = {
+            "the collector's MQTT name": {"identifier": "collector-1"},
+            "the device secret of the cloud": {"identifier": sign_in.client_id, **cloud},
+        }
+        sequences = itertools.count(50)
+        for what, login in logins.items():
+            for whose, sealed, shown in _stolen(scene, sequences):
+                async with scene.client("collector-1", **login) as client:
+                    bundle = pack([shown.certificate.encoding])
+                    await client.publish(topics.certificates("collector-1"), bundle, qos=1)
+                    await client.publish(UP, pack([sealed]), qos=1)
+                    await scene.settled(client)
+                held = scene.stored(PLAIN) == []
+                notes.tried(f"{what}, readings sealed {whose}", scene.log(), held=held)
+        _believed(notes, scene, PLAIN, "the same posts")
+        await _at_the_gateway(notes, scene)
+
+    play(story)
+
+
+def _stolen(scene: Scene, sequences: Iterator[int]) -> Iterator[tuple[str, bytes, Party]]:
+    """What somebody can seal who has the login and not the key."""
+    own = Party.of(new_ca("collection root"), "collector-1")
+    sealed = own.seal(reading(next(sequences), PLAIN, _FORGED))
+    yield "with a certificate of its own CA", sealed, own
+    theirs = scene.collector.certificate.fingerprint()
+    named = own.seal(reading(next(sequences), PLAIN, _FORGED))
+    named = named.replace(own.certificate.fingerprint(), theirs)
+    yield "under the name of the collector's key", named, scene.collector
+
+
+_HOST: Final = "gateway.example"
+
+
+async def _at_the_gateway(notes: Notes, scene: Scene) -> None:
+    """The gateway is the only door to the broker that others than we have."""
+    strange = new_ca("collection root")
+    sealed = scene.collector.seal(reading(_NUMBER, PLAIN))
+    stolen = Credential((scene.collector.certificate,), thief_of(scene.collector.key))
+    twin = new_credential(strange, "collector-1", profile="client")
+    other = _credential(scene.collector_2)
+    visitors: dict[str, tuple[Credential | None, str]] = {
+        "nobody, without a certificate": (None, "collector-1"),
+        "a certificate of another CA": (twin, "collector-1"),
+        "the collector's certificate without its key": (stolen, "collector-1"),
+        "collector-2 as the client collector-1": (other, "collector-1"),
+        "collector-2 to the topic of collector-1": (other, "collector-2"),
+    }
+    front = _front(scene)
+    _, port = await front.start("127.0.0.1", 0)
+    try:
+        for what, (credential, client_id) in visitors.items():
+            refused = front.links.refused.total()
+            error = await _publish(scene, port, credential, client_id, sealed)
+            await until(lambda before=refused: front.links.refused.total() > before)  # type: ignore[misc]
+            said = f"gateway refused {dict(front.links.refused)}; the client met {error}"
+            held = _NUMBER not in scene.stored(PLAIN)
+            notes.tried(f"at the gateway: {what}", said, held=held)
+        error = await _publish(scene, port, _credential(scene.collector), "collector-1", sealed)
+        async with scene.client("collector-1-by-hand") as client:
+            await scene.settled(client)
+        stored = scene.stored(PLAIN)
+        said = f"stored {stored}; the client met {error}"
+        notes.control("the owner of the certificate itself", said, fell=_NUMBER in stored)
+    finally:
+        await front.close()
+
+
+def _credential(party: Party) -> Credential:
+    return Credential((party.certificate,), party.key)
+
+
+def _front(scene: Scene) -> Front:
+    rule = AccessRule("collector-*", publish=("meterseal/v1/{name}/#",))
+    config = ServerConfig(
+        credential=new_credential(scene.ca, "gateway", host=_HOST),
+        suites=TLS13_SUITES,
+        trust=TrustStore([scene.ca.certificate]),
+        client_authentication=ClientAuthentication.REQUIRED,
+    )
+    return Front(config, ("127.0.0.1", scene.port), access=Access([rule]))
+
+
+async def _publish(
+    scene: Scene, port: int, credential: Credential | None, client_id: str, sealed: bytes
+) -> Exception | None:
+    """Sign in through the gateway and publish one bundle for collector-1 (MQTT 3.1.1, 3.1, 3.3)."""
+    config = ClientConfig(
+        trust=TrustStore([scene.ca.certificate]), suites=TLS13_SUITES, credential=credential
+    )
+    try:
+        stream = await open_connection("127.0.0.1", port, config, server_name=_HOST)
+        try:
+            stream.write(_packet(0x10, b"\0\4MQTT\4\2\0\x1e" + _text(client_id)))
+            await stream.drain()
+            await stream.readexactly(4)  # CONNACK
+            stream.write(_packet(0x32, _text(UP) + b"\0\1" + pack([sealed])))
+            await stream.drain()
+            await stream.readexactly(4)  # PUBACK
+        finally:
+            await stream.close()
+    except (MeterSealError, OSError, EOFError) as error:
+        return error
+    return None
+
+
+def _text(words: str) -> bytes:
+    return len(words).to_bytes(2, "big") + words.encode()
+
+
+def _packet(kind: int, body: bytes) -> bytes:
+    """The length stands in groups of seven bits, the lowest first (2.2.3)."""
+    length, left = b"", len(body)
+    while True:
+        left, group = left >> 7, left & 0x7F
+        length += bytes((group | (0x80 if left else 0),))
+        if not left:
+            return bytes((kind,)) + length + body
+
+
+# --- altered -------------------------------------------------------------------------------
+
+
+def every_bit(notes: Notes) -> None:
+    """Turn each bit of a bundle with one reading, and each bit of its topic."""
+
+    async def story(scene: Scene) -> None:
+        bundle = pack([scene.collector.seal(reading(1))])
+        flips = [(UP, each) for each in every_flip(bundle)]
+        await scene.send(flips)
+        held = scene.stored(PLAIN) == [] and scene.refused().total() == len(flips)
+        notes.tried("each bit of a bundle", scene.log(), held=held, count=len(flips))
+        named = [(name, bundle) for name in _topics_of_one_bit()]
+        await scene.send(named)
+        held = scene.stored(PLAIN) == []
+        notes.tried("each bit of its topic", scene.log(), held=held, count=len(named))
+        values = {tuple(it.values.items()) for it in scene.believer.of(PLAIN)}
+        who = "a station that believes the broker, the same messages"
+        notes.control(who, f"it stored {len(values)} kinds of values", fell=len(values) > 1)
+        await scene.send([(UP, bundle)])
+        stored = scene.stored(PLAIN)
+        notes.control("the bundle as it was", f"stored {stored}", fell=stored == [1])
+
+    play(story)
+
+
+def _topics_of_one_bit() -> list[str]:
+    """The topics that a broker takes: valid text, no wildcard."""
+    found = []
+    for each in every_flip(UP.encode()):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = each.decode()
+            if not set("+#\0") & set(text) and text.isprintable():
+                found.append(text)
+    return found
+
+
+# --- again ---------------------------------------------------------------------------------
+
+
+def replay(notes: Notes) -> None:
+    """Send readings again: at once, from another client, retained by the broker."""
+
+    async def story(scene: Scene) -> None:
+        bundle = pack([scene.collector.seal(reading(1)), scene.meter.seal(reading(1, SEALING))])
+        await scene.send([(UP, bundle)])
+        once = (scene.stored(PLAIN), scene.stored(SEALING))
+        for what, name, count in (
+            ("the same bundle a hundred times", "collector-1", _TIMES),
+            ("the same from another client", "somebody", 1),
+        ):
+            await scene.send([(UP, bundle)] * count, name)
+            held = (scene.stored(PLAIN), scene.stored(SEALING)) == once == ([1], [1])
+            notes.tried(what, _once(scene), held=held, count=count)
+        async with scene.client("retainer") as client:
+            await client.publish(UP, bundle, qos=1, retain=True)
+            await scene.settled(client)
+        notes.tried("retained by the broker", _once(scene), held=scene.stored(PLAIN) == [1])
+        other = pack([scene.collector.seal(reading(1, PLAIN, _FORGED))])
+        await scene.send([(UP, other)])
+        held = scene.stored(PLAIN) == [1] and scene.refused()[Verdict.CONFLICT] == 1
+        notes.tried("another reading under a number that is known", scene.log(), held=held)
+        took = len(scene.believer.of(PLAIN))
+        notes.control("a station that believes the broker", f"it stored {took}", fell=took > _TIMES)
+
+    play(story)
+
+
+def _once(scene: Scene) -> str:
+    alarms = scene.station.store.database.read("SELECT count(*) FROM alarms")[0][0]
+    stored = scene.stored(PLAIN), scene.stored(SEALING)
+    return f"station stored {stored[0]} and {stored[1]}, raised {alarms} alarms; {scene.log()}"
+
+
+ATTACKS = (
+    Attack(
+        "readings-forged",
+        "speaks for a meter: as another registered meter, as a collector, under another's topic",
+        "docs/guide/wire-format.md; docs/decisions/0007-readings-and-receipts.md",
+        forged,
+    ),
+    Attack(
+        "readings-thief",
+        "signs in with stolen MQTT credentials, at the broker and at the gateway",
+        "docs/guide/collection.md; MQTT 3.1.1, 5.4 (docs/guide/known-attacks.md, F2)",
+        thief,
+    ),
+    Attack(
+        "tamper-reading",
+        "turns each bit of a sealed reading and of its topic on the way to the station",
+        "docs/guide/wire-format.md; RFC 9052, 4.4",
+        every_bit,
+    ),
+    Attack(
+        "replay-reading",
+        "sends sealed readings again, retained, and in other company",
+        "docs/decisions/0007-readings-and-receipts.md",
+        replay,
+    ),
+)
