@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from meterseal.errors import (
     CertificateRejected,
     MeterSealError,
 )
-from meterseal.net import connect, listen
+from meterseal.net import listen
 from meterseal.transport import TLCP_SUITES, ClientAuthentication, ClientConfig, ServerConfig
+from support import command_line
 from support.gmssl3 import GmSsl3, is_there
 from support.identities import world
 
@@ -37,18 +37,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> GmSsl3:
 
 
 def dial(theirs: GmSsl3, port: int, **changes: object) -> SecureSocket:
-    """Connect as soon as their server listens."""
-    name = changes.pop("server_name", "station.example")
+    name = str(changes.pop("server_name", "station.example"))
     settings = {"trust": theirs.trust, "suites": TLCP_SUITES, **changes}
-    config = ClientConfig(**settings)  # type: ignore[arg-type]
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            return connect("127.0.0.1", port, config, server_name=name, timeout=10)  # type: ignore[arg-type]
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    return command_line.dial(port, ClientConfig(**settings), server_name=name)  # type: ignore[arg-type]
 
 
 @mutual_or_not

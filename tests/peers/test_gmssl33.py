@@ -6,8 +6,6 @@ settings of `Compatibility` which name it are right: with them it agrees, withou
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,6 @@ from meterseal.errors import (
     HandshakeProofFailed,
     MeterSealError,
 )
-from meterseal.net import connect, listen
 from meterseal.transport import (
     TLCP_SUITES,
     TLS13_SUITES,
@@ -31,11 +28,13 @@ from meterseal.transport import (
     Credential,
     ServerConfig,
 )
+from support import command_line
+from support.command_line import ANSWER, GONE
 from support.gmssl33 import PROGRAM, GmSsl33
 from support.identities import world
 
 if TYPE_CHECKING:
-    from meterseal.net import SecureListener, SecureSocket
+    from meterseal.net import SecureSocket
     from meterseal.transport import HandshakeCompleted
 
 pytestmark = pytest.mark.skipif(
@@ -51,7 +50,6 @@ ECDHE = tuple(suite for suite in TLCP_SUITES if suite.name.startswith("ECDHE"))
 ECC = tuple(suite for suite in TLCP_SUITES if suite not in ECDHE)
 GCM, CCM = TLS13_SUITES
 SIZES = (1, 15, 16, 17, 1000)
-GONE = (MeterSealError, ConnectionError)  # it may close its socket without a word
 
 
 def over(*suites: CipherSuite) -> pytest.MarkDecorator:
@@ -69,18 +67,10 @@ def own(theirs: GmSsl33, suite: CipherSuite) -> Credential:
 
 
 def dial(theirs: GmSsl33, port: int, suite: CipherSuite, **changes: Any) -> SecureSocket:  # noqa: ANN401
-    """Connect as soon as their server listens."""
     name = changes.pop("server_name", "station.example")
     settings: dict[str, Any] = {"trust": theirs.trust, "compatibility": SETTINGS, **changes}
     config = ClientConfig(**{"suites": (suite,), **settings})
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return connect("127.0.0.1", port, config, server_name=name, timeout=20)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    return command_line.dial(port, config, server_name=name)
 
 
 def converse(secure: SecureSocket) -> None:
@@ -110,7 +100,7 @@ def test_without_client_authentication_no_setting_is_needed(
             converse(secure)
     config = our_server(theirs, suite, compatibility=Compatibility())
     session, output = visit(theirs, config, suite)
-    assert b"welcome" in output
+    assert ANSWER in output
     assert session.peer is None
 
 
@@ -131,31 +121,18 @@ def our_server(theirs: GmSsl33, suite: CipherSuite, **changes: object) -> Server
 REQUIRED = {"client_authentication": ClientAuthentication.REQUIRED}
 
 
-def serve(listener: SecureListener) -> HandshakeCompleted:
-    secure, _ = listener.accept()
-    with secure:
-        session = secure.handshake(20)
-        assert secure.recv() == b"reading\n"
-        secure.sendall(b"welcome\n")
-        return session
-
-
 def visit(
     theirs: GmSsl33, config: ServerConfig, suite: CipherSuite, **options: str
 ) -> tuple[HandshakeCompleted, bytes]:
     """Let their client visit our server; raises what our server raises."""
-    with listen("127.0.0.1", 0, config) as listener, ThreadPoolExecutor(1) as pool:
-        listener.raw.settimeout(20)
-        served = pool.submit(serve, listener)
-        output = theirs.visit(listener.address[1], suite, b"reading\n", **options)
-        return served.result(60), output
+    return command_line.welcome(config, lambda port: theirs.visit(port, suite, **options))
 
 
 @over(*TLCP_SUITES, *TLS13_SUITES)
 def test_our_server_and_their_client_agree(suite: CipherSuite, theirs: GmSsl33) -> None:
     shows = "client-pair" if suite in ECDHE else "client"
     session, output = visit(theirs, our_server(theirs, suite, **REQUIRED), suite, shows=shows)
-    assert b"welcome" in output
+    assert ANSWER in output
     assert session.suite == suite
     assert session.peer is not None
     assert "meter-1" in str(session.peer.leaf.subject)

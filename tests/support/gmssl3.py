@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import threading
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from meterseal.transport import Credential, EncryptionCredential
 from meterseal.x509 import TrustStore, load_certificates, load_private_key
+from support.command_line import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from meterseal.crypto import sm2
     from meterseal.x509 import Certificate
 
-PATIENCE = 20
 PASSWORD = "peers"
 _HOME = Path.home() / ".gmssl_3.1.1_install"
 _OWNERS = {
@@ -112,13 +111,6 @@ class World:
     def _pair(self, signing: str, encryption: str) -> Credential:
         second = EncryptionCredential(self._certificate(encryption), self._key(encryption))
         return Credential((self._certificate(signing),), self._key(signing), second)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class GmSsl3(World):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.gmssl3 import PASSWORD, PATIENCE, World, free_port
+from support.command_line import LINE, PATIENCE, free_port
+from support.gmssl3 import PASSWORD, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,9 @@ class GmSsl33(World):
             finally:
                 process.kill()
 
-    def visit(
-        self, port: int, suite: CipherSuite, text: bytes, *, roots: str = "ca", shows: str = ""
-    ) -> bytes:
-        """Run its client, which sends `text`; return all that it prints until it ends."""
-        (self.folder / "text").write_bytes(text)
+    def visit(self, port: int, suite: CipherSuite, *, roots: str = "ca", shows: str = "") -> bytes:
+        """Run its client, which sends `LINE`; return all that it prints until it ends."""
+        (self.folder / "text").write_bytes(LINE)
         kind = "tls13" if _is_tls13(suite) else "tlcp"
         command = f"{kind}_client -host 127.0.0.1 -port {port} -server_name station.example"
         command += f" -cacert {roots}.pem {_speaks(suite)} -in text"
