@@ -27,7 +27,7 @@ from meterseal.collection.station.ingest import MESSAGES, Ingest, ReceiptWriter
 from meterseal.collection.station.metrics import Metrics
 from meterseal.collection.station.registry import Registration, Registry
 from meterseal.collection.station.store import Store, open_store
-from meterseal.collection.station.store.aggregates import LEVELS, bucket_all, by_codes
+from meterseal.collection.station.store.aggregates import LEVELS, bucket_all, by_codes, encode_all
 from meterseal.collection.station.views import Views
 from support.station import DAY, MINUTE, NOW, directory, reading, world
 
@@ -80,6 +80,7 @@ def ingest(store: Store, meters: int, messages: list[Message]) -> tuple[float, f
     async def take_all() -> None:
         for start in range(0, len(messages), MESSAGES):
             await station.take(messages[start : start + MESSAGES])
+            store.fold()
 
     began, worked = time.perf_counter(), time.process_time()
     asyncio.run(take_all())
@@ -108,7 +109,7 @@ def draw(store: Store) -> None:
                 buckets = bucket_all(tables, level.width, store.day_offset)
                 session.run_many(
                     f"INSERT INTO {level.table} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",  # noqa: S608
-                    [(*p, b.readings, b.codes, b.encode()) for p, b in buckets.items()],
+                    encode_all(buckets),
                 )
     views = Views(store, Registry({}))
     for name, step in (("15 min", 15 * MINUTE), ("1 h", 60 * MINUTE), ("1 min", MINUTE)):

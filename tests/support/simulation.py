@@ -340,6 +340,7 @@ class Simulation:
             for it in stored:
                 assert open_sealed(it.sealed).statement.sampled_at == it.sampled_at
             total += last
+        self.store.fold()
         assert self.store.database.read("SELECT coalesce(sum(readings), 0) FROM daily") == [
             (total,)
         ]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE, COUNT = 3, 10
+FOLDED_EACH = 3  # batches
 ROOM = 20_000
 
 
@@ -89,9 +90,11 @@ def main(path: Path, folder: Path, kill_at: int) -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         size = max(file.stat().st_size for file in path.parent.glob(path.name + "*"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + ROOM, resource.RLIM_INFINITY))
-    for batch in work:
+    for number, batch in enumerate(work, 1):
         try:
             committed = store.commit(batch, [], NOW)
+            if number % FOLDED_EACH == 0:
+                store.fold()
         except StoreUnavailable as error:
             sys.stderr.write(f"cannot store: {error}\n")
             return 3

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 COMMITS = 16
+FOLDED_EACH = 3
 FLIPS = 300
 
 
@@ -119,6 +120,7 @@ def stored(path: Path) -> list[int]:
         numbers = [each.sequence for each in store.statements(PLAIN, 0, NOW + DAY)]
         report = verify_stored(store, PLAIN, 0, NOW + DAY, world().trust)
         assert report.holds
+        store.fold()
         assert store.database.read("SELECT sum(readings) FROM daily") == [(len(numbers),)]
     finally:
         store.close()
@@ -127,6 +129,8 @@ def stored(path: Path) -> list[int]:
 
 def commit(store: Store, number: int) -> None:
     store.commit(checks(reading(number)), [], NOW)
+    if number % FOLDED_EACH == 0:
+        store.fold()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,9 @@ from meterseal.collection.station.store import Store, open_store
 from meterseal.collection.station.store.aggregates import LEVELS, MAX_STEPS, series
 from meterseal.collection.station.views import Views
 from support.station import DAY, MINUTE, NOW, OTHER, PLAIN, checks, reading, registry
+
+if TYPE_CHECKING:
+    from meterseal.collection.station.store.packing import Row
 
 QUANTITIES = (Quantity.VOLTAGE_A, Quantity.ACTIVE_POWER, Quantity.FORWARD_ENERGY)
 SPAN = 2 * DAY
@@ -34,10 +38,11 @@ one_reading = st.tuples(
 @given(
     st.lists(one_reading, max_size=40, unique_by=lambda one: one[:2]),
     st.lists(st.integers(0, 40), max_size=4),
+    st.sets(st.integers(0, 40)),
 )
 @settings(max_examples=30, deadline=None)
 def test_aggregates_are_those_of_the_readings_however_they_arrive(
-    drawn: list[tuple[str, int, dict[Quantity, int | None]]], cuts: list[int]
+    drawn: list[tuple[str, int, dict[Quantity, int | None]]], cuts: list[int], folds: set[int]
 ) -> None:
     readings = [
         reading(number, meter=meter, sampled_at=at, values=values)
@@ -48,6 +53,8 @@ def test_aggregates_are_those_of_the_readings_however_they_arrive(
         edges = [0, *sorted(cuts), len(readings)]
         for begin, end in pairwise(edges):
             store.commit(checks(*readings[begin:end]), [], NOW)
+            if begin in folds:
+                store.fold()
         for meter in (PLAIN, OTHER):
             for quantity in QUANTITIES:
                 for table, width in LEVELS:
@@ -58,7 +65,7 @@ def test_aggregates_are_those_of_the_readings_however_they_arrive(
         store.close()
 
 
-def kept(rows: list[tuple[int, bytes, bytes]], quantity: Quantity) -> dict[int, tuple[int, ...]]:
+def kept(rows: list[Row], quantity: Quantity) -> dict[int, tuple[int, ...]]:
     found = series(quantity.code, rows)
     columns = (found.counts, found.lows, found.highs, found.totals, found.lasts)
     lines = zip(found.starts.tolist(), *(each.tolist() for each in columns), strict=True)

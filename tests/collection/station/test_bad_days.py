@@ -56,6 +56,7 @@ def test_a_kill_at_any_statement_of_a_commit_loses_and_doubles_nothing(tmp_path:
     store = open_store(tmp_path / "station.db")
     assert stored(store) == list(range(1, 31))
     assert receipted | set(receipts) == set(range(1, 31))
+    store.fold()
     rows = store.database.read("SELECT sum(readings) FROM daily")
     assert rows == [(30,)], "each reading is in the aggregates once"
     assert store.database.read("SELECT count(*) FROM missing") == [(0,)]
@@ -88,6 +89,52 @@ def test_a_full_disk_stores_nothing_signs_nothing_and_heals(tmp_path: Path) -> N
         store.commit(batch, [], NOW)
         assert stored(store) == [*before, *(c.sealed.statement.sequence for c in batch)]
     assert full, "the harness did fill the disk"
+    store.close()
+
+
+def test_a_full_disk_makes_aggregates_lag_and_no_reader_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path / "station.db")
+    day = store.day_of(NOW)
+    store.commit(checks(*(reading(n) for n in range(1, 11))), [], NOW)
+    assert store.readings_of(day) == {PLAIN: 10}
+    store.commit(checks(*(reading(n) for n in range(11, 41))), [], NOW)
+    writer = store.database._writer  # type: ignore[attr-defined]
+    writer.execute("PRAGMA query_only=1")  # nothing can be written
+    assert store.readings_of(day) == {PLAIN: 10}
+    assert "not in the aggregates" in caplog.text
+    writer.execute("PRAGMA query_only=0")
+    assert store.readings_of(day) == {PLAIN: 40}
+    store.close()
+
+
+@pytest.mark.parametrize("sql", ["data = substr(data, 2)", "readings = 8", "codes = x'11'"])
+def test_what_is_damaged_before_it_is_folded_is_told_and_keeps_nothing_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sql: str
+) -> None:
+    store = open_store(tmp_path / "station.db")
+    store.commit(checks(*(reading(n) for n in range(1, 11))), [], NOW)
+    with store.database.transaction() as session:
+        session.run(f"UPDATE waiting SET {sql}")
+    store.commit(checks(*(reading(n) for n in range(11, 14))), [], NOW)
+    assert store.readings_of(store.day_of(NOW)) == {PLAIN: 3}
+    assert "damaged" in caplog.text
+    assert stored(store) == list(range(1, 14))
+    store.close()
+
+
+def test_a_damaged_aggregate_is_told_and_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path / "station.db")
+    store.commit(checks(reading(1)), [], NOW)
+    store.fold()
+    with store.database.transaction() as session:
+        session.run("UPDATE daily SET data = substr(data, 2)")
+    store.commit(checks(reading(2)), [], NOW)
+    assert store.readings_of(store.day_of(NOW)) == {PLAIN: 1}
+    assert "damaged" in caplog.text
     store.close()
 
 

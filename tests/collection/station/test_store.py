@@ -271,8 +271,24 @@ def test_refuses_a_store_of_another_version(address: str) -> None:
     with store.database.transaction() as session:
         session.run("UPDATE meta SET value = 99 WHERE name = 'version'")
     store.close()
-    with pytest.raises(UsageError, match="version 99, not 1"):
+    with pytest.raises(UsageError, match="version 99, not 2"):
         open_store(address)
+
+
+def test_goes_on_with_a_store_of_the_first_version(address: str) -> None:
+    """It had no table of what waits, and wrote two of today's forms of aggregates."""
+    store = open_store(address)
+    store.commit(checks(reading(1)), [], NOW)
+    store.fold()
+    with store.database.transaction() as session:
+        session.run("DROP TABLE waiting")
+        session.run("DELETE FROM meta WHERE name = 'folds'")
+        session.run("UPDATE meta SET value = 1 WHERE name = 'version'")
+    store.close()
+    store = open_store(address)
+    store.commit(checks(reading(2)), [], NOW)
+    assert store.readings_of(store.day_of(NOW)) == {PLAIN: 2}
+    store.close()
 
 
 def test_an_alarm_is_acknowledged_by_whoever_is_first(store: Store) -> None:

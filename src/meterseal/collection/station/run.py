@@ -38,6 +38,8 @@ _REFRESH: Final = 10.0
 """Seconds between looks at the files that may change."""
 _FORGET: Final = 3600.0
 _CERTIFICATES: Final = 600.0
+_FOLD: Final = 5.0
+"""Seconds between foldings: whoever reads aggregates folds before, so nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Station:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run())
                 tasks.create_task(self._refresh())
+                tasks.create_task(self._fold())
                 tasks.create_task(self._forget())
                 tasks.create_task(self._watch_certificates())
         finally:
@@ -171,6 +174,14 @@ class Station:
             await asyncio.to_thread(self.reload)
         except (MeterSealError, OSError, UnicodeDecodeError) as error:
             _log.error("goes on with the files of before: %s", error)
+
+    async def _fold(self) -> None:
+        while True:
+            await asyncio.sleep(_FOLD)
+            try:
+                await asyncio.to_thread(self.store.fold)
+            except StoreUnavailable as error:
+                _log.error("cannot fold: %s", error)
 
     async def _forget(self) -> None:
         while True:

@@ -269,8 +269,7 @@ class Views:
         before that there was nobody to ask it.
         """
         today = self._store.start_of(self._store.day_of(now))
-        rows = self._read("SELECT meter, readings FROM daily WHERE start = ?", (today,))
-        here: dict[int, int] = dict(rows)
+        here = self._store.readings_of(self._store.day_of(now))
         rows = self._read("SELECT meter, min(first_sampled) FROM lives GROUP BY meter")
         first: dict[int, int] = dict(rows)
         earliest = max(today, min(first.values(), default=today))
@@ -279,7 +278,7 @@ class Views:
             begin = max(today, first.get(int(meter), earliest))
             due = max(now - begin, 0) // (registration.interval * 1000)
             expected += due
-            got += min(here.get(int(meter), 0), due)
+            got += min(here.get(meter, 0), due)
         return (got / expected if expected else None), earliest
 
     def latest(self, meter: MeterAddress, now: int) -> Latest | None:

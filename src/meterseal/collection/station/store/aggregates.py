@@ -1,9 +1,7 @@
 """Aggregates of readings by minute, quarter of an hour and day, many at once.
 
-A row holds all quantities of one meter in one bucket: `codes` names them, `data`
-holds numbers of 64 bits: while a bucket has one reading, its time and the values; later six lines
-of one number for each quantity: count, lowest, highest, total, last, time of the last. Buckets of
-a day begin at the midnight of the station's `day_offset`.
+A bucket has six lines of one number for each quantity: count, lowest, highest, total, last, time of
+the last. Buckets of a day begin at the midnight of the station's `day_offset`.
 
 Values beyond `MAX_STEPS` are no measurements; they stay in the signed reading and out of here, so
 that no total of a day can overflow.
@@ -11,14 +9,27 @@ that no total of a day can overflow.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from meterseal.collection.station.store.packing import (
+    LINES,
+    WORD,
+    Row,
+    alike,
+    lines_of,
+    pack_lines,
+    pack_values,
+    unpack_values,
+)
+from meterseal.errors import MalformedData
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,21 +43,29 @@ __all__ = [
     "Series",
     "bucket_all",
     "by_codes",
+    "decode_all",
+    "encode_all",
     "merge",
+    "pack_table",
     "series",
+    "unpack_tables",
 ]
 
+_log: Final = logging.getLogger("meterseal.station")
 MAX_STEPS: Final = 1 << 39
-_COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(6)
-_LINES: Final = 6
+_COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(LINES)
 _FORMS: Final = 1024  # kinds of meters, by the quantities they measure
-_WORD: Final = np.dtype("<i8")
+
+KindT = TypeVar("KindT")
+ItemT = TypeVar("ItemT")
 
 if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.int64]
     Place: TypeAlias = tuple[int, int]  # meter, start of the bucket
-    Tables: TypeAlias = dict[bytes, tuple[Numbers, Numbers, Numbers]]
-    """By codes of quantities: meters, times, and a line of values for each."""
+    Table: TypeAlias = tuple[Numbers, Numbers, Numbers]
+    """Meters, times, and a line of values for each."""
+    Tables: TypeAlias = dict[bytes, Table]
+    """By codes of quantities, rising by meter and time."""
 
 
 class Level(NamedTuple):
@@ -67,32 +86,48 @@ class Bucket:
     codes: bytes
     lines: Numbers
 
-    def encode(self) -> bytes:
-        """Return the numbers as they are stored."""
-        if self.readings == 1 and self.codes:
-            return bytes(self.lines[_LAST_AT, :1].tobytes() + self.lines[_LAST].tobytes())
-        return bytes(self.lines.tobytes())
 
-    @classmethod
-    def decode(cls, readings: int, codes: bytes, data: bytes) -> Bucket:
-        """Read a stored row."""
-        lines = _lines(np.frombuffer(data, _WORD).reshape(1, -1), len(codes))
-        return cls(readings, codes, lines[0])
+def encode_all(buckets: Mapping[Place, Bucket]) -> list[Row]:
+    """Return the rows to be stored, in the order of their places."""
+    rows = []
+    for codes, places in _grouped((bucket.codes, place) for place, bucket in buckets.items()):
+        readings = [buckets[place].readings for place in places]
+        lines = np.stack([buckets[place].lines for place in places])
+        texts = pack_lines(np.array(readings, WORD), lines)
+        rows += [
+            Row(*place, count, codes, text)
+            for place, count, text in zip(places, readings, texts, strict=True)
+        ]
+    return sorted(rows)
+
+
+def decode_all(rows: Iterable[tuple[Any, ...]]) -> dict[Place, Bucket]:
+    """Read stored rows; those that are damaged are told and left out."""
+    whole = []
+    for row in map(Row._make, rows):
+        if row.is_whole:
+            whole.append(row)
+        else:
+            _log.error("an aggregate of meter %012d is damaged and begun anew", row.meter)
+    buckets: dict[Place, Bucket] = {}
+    by_form = _grouped(((row.codes, len(row.data)), row) for row in whole)
+    for (codes, _), of_form in by_form:
+        for row, lines in zip(of_form, lines_of(of_form), strict=True):
+            buckets[row.meter, row.start] = Bucket(row.readings, codes, lines)
+    return buckets
 
 
 def bucket_all(tables: Tables, width: int, offset: int) -> dict[Place, Bucket]:
     """Return the aggregates of readings, sorted by `by_codes`, by place."""
     buckets: dict[Place, Bucket] = {}
-    for codes, columns in tables.items():
-        order = np.lexsort(columns[1::-1])
-        meters, times, values = (column[order] for column in columns)
+    for codes, (meters, times, values) in tables.items():
         starts = (times + offset) // width * width - offset
-        new = np.ones(len(order), bool)
+        new = np.ones(len(meters), bool)
         new[1:] = (meters[1:] != meters[:-1]) | (starts[1:] != starts[:-1])
         edges = np.flatnonzero(new)
-        counts = np.diff(edges, append=len(order))
+        counts = np.diff(edges, append=len(meters))
         ends = edges + counts - 1
-        lines = np.empty((len(edges), _LINES, len(codes)), _WORD)
+        lines = np.empty((len(edges), LINES, len(codes)), WORD)
         lines[:, _COUNT] = counts[:, None]
         lines[:, _LOW] = np.minimum.reduceat(values, edges)
         lines[:, _HIGH] = np.maximum.reduceat(values, edges)
@@ -109,13 +144,13 @@ def bucket_all(tables: Tables, width: int, offset: int) -> dict[Place, Bucket]:
 
 def merge(new: dict[Place, Bucket], stored: Mapping[Place, Bucket]) -> None:
     """Add what is stored to the new buckets, in place; those with the same codes all at once."""
-    by_codes: dict[bytes, list[Place]] = {}
+    same = []
     for place, before in stored.items():
         if before.codes == new[place].codes:
-            by_codes.setdefault(before.codes, []).append(place)
+            same.append((before.codes, place))
         else:
             new[place] = _joined(before, new[place])
-    for places in by_codes.values():
+    for _, places in _grouped(same):
         ours = np.stack([new[place].lines for place in places])
         theirs = np.stack([stored[place].lines for place in places])
         for place, lines in zip(places, _sum_of(theirs, ours), strict=True):
@@ -151,36 +186,25 @@ class Series:
         )
 
 
-def series(code: int, rows: Sequence[tuple[int, bytes, bytes]]) -> Series:
-    """Pick one quantity from rows (start, codes, data), which are in the order of time."""
+def series(code: int, rows: Sequence[Row]) -> Series:
+    """Pick one quantity from rows of one meter, which are in the order of time."""
     parts, starts = [], []
     wanted = bytes((code,))
-    for codes, of_run in _runs(rows):
-        index = codes.find(wanted)
-        if index < 0:
-            continue
-        data = np.frombuffer(b"".join(row[2] for row in of_run), _WORD)
-        parts.append(_lines(data.reshape(len(of_run), -1), len(codes), index))
-        starts += [row[0] for row in of_run]
-    joined = np.concatenate(parts) if parts else np.empty((0, _LINES), _WORD)
+    for some in alike(rows):
+        index = some[0].codes.find(wanted)
+        if index >= 0 and some[0].is_whole:
+            parts.append(lines_of(some, index))
+            starts += [row.start for row in some]
+    joined = np.concatenate(parts) if parts else np.empty((0, LINES), WORD)
     counts, lows, highs, totals, lasts, _ = joined.T
-    return Series(np.array(starts, _WORD), counts, lows, highs, totals, lasts)
-
-
-def _runs(
-    rows: Sequence[tuple[int, bytes, bytes]],
-) -> Iterator[tuple[bytes, Sequence[tuple[int, bytes, bytes]]]]:
-    """Cut rows where their form changes."""
-    begin = 0
-    for index in range(1, len(rows) + 1):
-        _, codes, data = rows[begin]
-        if index == len(rows) or rows[index][1] != codes or len(rows[index][2]) != len(data):
-            yield codes, rows[begin:index]
-            begin = index
+    return Series(np.array(starts, WORD), counts, lows, highs, totals, lasts)
 
 
 def by_codes(readings: Iterable[Reading]) -> Tables:
-    """Sort readings by the quantities they have; those without values are left out."""
+    """Sort readings by the quantities they have, then by meter and time.
+
+    Those without values are left out.
+    """
     groups: dict[bytes, tuple[list[int], list[int], list[list[int]]]] = {}
     for reading in readings:
         quantities, steps = _measured(reading)
@@ -189,10 +213,45 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
         times.append(reading.sampled_at)
         values.append(steps)
     return {
-        codes: (np.array(meters, _WORD), np.array(times, _WORD), np.array(values, _WORD))
-        for codes, (meters, times, values) in groups.items()
+        codes: _in_order(*(np.array(column, WORD) for column in columns))
+        for codes, columns in groups.items()
         if codes
     }
+
+
+def pack_table(table: Table) -> bytes:
+    """Return columns of readings as they are kept until they are folded."""
+    meters, times, values = table
+    return b"".join((meters.tobytes(), times.tobytes(), pack_values(values)))
+
+
+def unpack_tables(rows: Iterable[tuple[Any, ...]]) -> Tables:
+    """Join what `pack_table` made: rows of how many readings, their codes, their columns."""
+    tables = []
+    for count, codes, data in rows:
+        try:
+            tables.append((codes, _unpack_table(count, len(codes), data)))
+        except MalformedData as error:
+            _log.error("%d readings are missing in the aggregates, damaged: %s", count, error)
+    return {
+        codes: _in_order(*(np.concatenate(column) for column in zip(*some, strict=True)))
+        for codes, some in _grouped(tables)
+    }
+
+
+def _unpack_table(count: int, width: int, data: bytes) -> Table:
+    begin = 2 * count * WORD.itemsize
+    if not 0 < begin < len(data):
+        raise MalformedData(f"{len(data)} bytes are not {count} readings")
+    meters, times = np.frombuffer(data, WORD, 2 * count).reshape(2, count)
+    values = unpack_values(data[begin:], count * width)
+    return meters, times, values.reshape(count, width)
+
+
+def _in_order(meters: Numbers, times: Numbers, values: Numbers) -> Table:
+    """Sort by meter and time; what has the same time stays in the order of arrival."""
+    order = np.lexsort((times, meters))
+    return meters[order], times[order], values[order]
 
 
 def _measured(reading: Reading) -> tuple[tuple[Quantity, ...], list[int]]:
@@ -208,19 +267,17 @@ def _measured(reading: Reading) -> tuple[tuple[Quantity, ...], list[int]]:
     return tuple(present), list(present.values())
 
 
+def _grouped(items: Iterable[tuple[KindT, ItemT]]) -> Iterable[tuple[KindT, list[ItemT]]]:
+    """Put together what is of one kind."""
+    groups: dict[KindT, list[ItemT]] = {}
+    for kind, item in items:
+        groups.setdefault(kind, []).append(item)
+    return groups.items()
+
+
 @lru_cache(_FORMS)
 def _codes_of(quantities: tuple[Quantity, ...]) -> bytes:
     return bytes(quantity.code for quantity in quantities)
-
-
-def _lines(data: Numbers, width: int, index: int | None = None) -> Numbers:
-    """Return stored numbers, one row each, as six lines of all quantities or of one."""
-    chosen = slice(None) if index is None else index
-    if data.shape[1] == _LINES * width:
-        return data.reshape(-1, _LINES, width)[:, :, chosen]
-    values = data[:, 1:][:, chosen]
-    times = np.broadcast_to(data[:, :1] if index is None else data[:, 0], values.shape)
-    return np.stack((np.ones_like(values), values, values, values, values, times), axis=1)
 
 
 def _sum_of(one: Numbers, other: Numbers) -> Numbers:
@@ -245,9 +302,9 @@ def _joined(one: Bucket, other: Bucket) -> Bucket:
 
 def _widened(bucket: Bucket, codes: bytes) -> Numbers:
     """Return the lines with room for more quantities: those count 0 and change no sum."""
-    lines = np.zeros((_LINES, len(codes)), _WORD)
-    lines[_LOW] = np.iinfo(_WORD).max
-    lines[_HIGH] = np.iinfo(_WORD).min
+    lines = np.zeros((LINES, len(codes)), WORD)
+    lines[_LOW] = np.iinfo(WORD).max
+    lines[_HIGH] = np.iinfo(WORD).min
     lines[_LAST_AT] = -1
     lines[:, [codes.index(code) for code in bucket.codes]] = bucket.lines
     return lines

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.model import EventRecord, Quality, Reading, Snapshot
 from meterseal.collection.receipts import Entry, Verdict
-from meterseal.collection.station.store.aggregates import (
-    LEVELS,
-    Bucket,
-    bucket_all,
-    by_codes,
-    merge,
-)
 from meterseal.collection.station.store.alarms import AlarmWriter
 from meterseal.collection.station.store.database import chunks
+from meterseal.collection.station.store.folding import put_aside
 from meterseal.collection.station.store.ledger import Ledger, Life, Ruling, Span
 from meterseal.collection.station.store.records import COMMITTED, Committed, Refusal, address
 
@@ -24,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from meterseal.collection.model import Statement
-    from meterseal.collection.station.store.aggregates import Level, Place
     from meterseal.collection.station.store.database import Database, Session
     from meterseal.collection.station.store.ledger import Key
     from meterseal.collection.station.store.records import Arrival, Check
@@ -65,7 +58,7 @@ class BatchWriter:
             self._answer(refusal.arrival, refusal.sealed, refusal.verdict)
         if new:
             self._add_statements(new)
-            self._add_aggregates(new)
+            put_aside(self._session, [check.sealed.statement for check in new])
             self._update_meters(new)
             events = [check for check in new if isinstance(check.sealed.statement, EventRecord)]
             self._alarms.report_events(events)
@@ -208,34 +201,6 @@ class BatchWriter:
             sql = f"SELECT fingerprint, id FROM certificates WHERE fingerprint IN ({marks})"  # noqa: S608
             found.update(self._session.query(sql, some))
         return found
-
-    def _add_aggregates(self, new: Iterable[Check]) -> None:
-        statements = [check.sealed.statement for check in new]
-        readings = [each for each in statements if isinstance(each, Reading)]
-        tables = by_codes(readings)
-        for level in LEVELS:
-            buckets = bucket_all(tables, level.width, self._offset)
-            merge(buckets, self._stored_buckets(level, sorted(buckets)))
-            self._session.run_many(
-                f"INSERT INTO {level.table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-                " ON CONFLICT (meter, start) DO UPDATE SET readings = excluded.readings,"
-                " codes = excluded.codes, data = excluded.data",
-                [
-                    (*place, bucket.readings, bucket.codes, bucket.encode())
-                    for place, bucket in sorted(buckets.items())
-                ],
-            )
-
-    def _stored_buckets(self, level: Level, places: Sequence[Place]) -> dict[Place, Bucket]:
-        stored: dict[Place, Bucket] = {}
-        for some in chunks(places):
-            rows = self._session.query(
-                f"SELECT * FROM {level.table}"  # noqa: S608
-                f" WHERE (meter, start) IN (VALUES {_tuples(len(some), 2)})",
-                [part for place in some for part in place],
-            )
-            stored.update(((row[0], row[1]), Bucket.decode(*row[2:])) for row in rows)
-        return stored
 
     def _update_meters(self, new: Sequence[Check]) -> None:
         """Keep the newest reading and snapshot of each meter, by the time of sampling."""

@@ -3,13 +3,14 @@
 `statements_{day}` are the partitions: heaps in order of arrival with one small index, so that a
 batch is written in one place and a day is dropped at once. In SQLite they are tables of the one
 file, not files of their own: a commit over several attached files is not atomic in WAL mode.
+`waiting` holds the values of readings that are stored and not in the aggregates yet.
 """
 
 from typing import Final
 
 __all__ = ["PARTITION_COLUMNS", "SCHEMA", "VERSION"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 PARTITION_COLUMNS: Final = """
     day {int} NOT NULL,
@@ -66,6 +67,12 @@ CREATE TABLE IF NOT EXISTS ledger (
     digest {blob} NOT NULL,
     PRIMARY KEY (meter, epoch, sequence)
 ) {clustered};
+CREATE TABLE IF NOT EXISTS waiting (
+    id {serial},
+    readings {int} NOT NULL,
+    codes {blob} NOT NULL,
+    data {blob} NOT NULL
+);
 CREATE TABLE IF NOT EXISTS missing (
     meter {int} NOT NULL,
     epoch {int} NOT NULL,

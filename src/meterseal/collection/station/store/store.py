@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.station.store.alarms import AlarmWriter
 from meterseal.collection.station.store.batch import BatchWriter
+from meterseal.collection.station.store.database import StoreUnavailable
+from meterseal.collection.station.store.folding import fold_some
+from meterseal.collection.station.store.packing import Row
 from meterseal.collection.station.store.records import LinkRecord, Stored, TurnedAway, address
 from meterseal.collection.station.store.retention import forget_day
 from meterseal.collection.station.store.schema import SCHEMA, VERSION
@@ -19,11 +23,14 @@ if TYPE_CHECKING:
 
     from meterseal.collection.model import MeterAddress
     from meterseal.collection.station.expiry import Ending
-    from meterseal.collection.station.store.database import Database, Row
+    from meterseal.collection.station.store.database import Database
     from meterseal.collection.station.store.records import Check, Committed, Refusal
 
 __all__ = ["BEIJING", "DAY", "Store"]
 
+_log: Final = logging.getLogger("meterseal.station")
+_FROM_VERSION_1: Final = "UPDATE meta SET value = ? WHERE name = 'version' AND value = 1"
+"""What was added since is made where it is missing; what was there is still read."""
 DAY: Final = 86_400_000
 _TURNED_AWAY_KEPT: Final = 1000
 """Of each gateway."""
@@ -66,6 +73,13 @@ class Store:
             writer = BatchWriter(session, self.database, self.day_offset, now)
             committed = writer.write(checks, refusals)
         return committed  # noqa: RET504  (not before the transaction is over)
+
+    def fold(self) -> None:
+        """Bring the aggregates up to what is stored."""
+        more = bool(self.database.read("SELECT 1 FROM waiting LIMIT 1"))
+        while more:
+            with self.database.transaction() as session:
+                more = fold_some(session, self.day_offset)
 
     def save_certificates(self, certificates: Iterable[Certificate], now: int) -> None:
         """Keep certificates as evidence; those that are known stay as they are."""
@@ -199,19 +213,32 @@ class Store:
         return [CertificateRevocationList.decode(encoding) for (encoding,) in rows]
 
     def aggregates(self, table: str, meter: str, start: int, end: int) -> list[Row]:
-        """Return the rows (start, codes, data) of a level from `start` to before `end`."""
-        sql = (
-            f"SELECT start, codes, data FROM {table}"  # noqa: S608
-            " WHERE meter = ? AND start >= ? AND start < ? ORDER BY start"
-        )
-        return self.database.read(sql, (int(meter), start, end))
+        """Return the rows of a level from `start` to before `end`, in that order."""
+        self._catch_up()
+        sql = f"SELECT * FROM {table} WHERE meter = ? AND start >= ? AND start < ? ORDER BY start"  # noqa: S608
+        return list(map(Row._make, self.database.read(sql, (int(meter), start, end))))
+
+    def readings_of(self, day: int) -> dict[MeterAddress, int]:
+        """Return how many readings with values there are of each meter on a day."""
+        self._catch_up()
+        sql = "SELECT meter, readings FROM daily WHERE start = ?"
+        rows = self.database.read(sql, (self.start_of(day),))
+        return {address(meter): int(count) for meter, count in rows}
+
+    def _catch_up(self) -> None:
+        """Fold for a reader; if nothing can be written now, aggregates lag behind statements."""
+        try:
+            self.fold()
+        except StoreUnavailable as error:
+            _log.warning("the newest readings are not in the aggregates: %s", error)
 
     def _prepare(self, day_offset: int) -> int:
         """Make the tables of a new store; returns the offset that holds."""
         with self.database.transaction() as session:
             self.database.create(session, SCHEMA)
             row = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING"
-            session.run_many(row, [("version", VERSION), ("day_offset", day_offset)])
+            session.run_many(row, [("version", VERSION), ("day_offset", day_offset), ("folds", 0)])
+            session.run(_FROM_VERSION_1, (VERSION,))
             meta: dict[str, int] = dict(session.query("SELECT name, value FROM meta"))
         if meta["version"] != VERSION:
             raise UsageError(f"a store of version {meta['version']}, not {VERSION}")
