@@ -1,7 +1,8 @@
 """Where the station keeps what it was sent: one interface, two databases.
 
 Everything that a batch changes is one transaction: the statements, which sequences are known, what
-is missing, the newest values of each meter, the aggregates, the alarms, the refusals. Statements
+is missing, the newest values of each meter, the alarms, the refusals. Aggregates follow in
+transactions of their own, from what each batch put aside for them (`folding`). Statements
 lie in a partition for each day, as the very bytes that were signed; no value stands anywhere else
 to disagree with them. A station forgets a day by dropping its partition.
 """
