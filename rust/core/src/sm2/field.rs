@@ -4,6 +4,7 @@
 //! step is the lowest limb itself, and the multiple of `p` is made of shifts: the reduction needs no
 //! multiplication. Every element is fully reduced after every operation.
 
+use super::inverse::Modulus;
 use super::limbs::{self, Limbs, adc, mac, sbb};
 
 /// p
@@ -37,7 +38,17 @@ pub trait Arithmetic {
     fn sub(a: &Fe, b: &Fe) -> Fe {
         Fe(limbs::sub_mod(&a.0, &b.0, &P))
     }
-    /// Entry `index - 1` of a table, all zeros for index 0; every entry is read.
+    /// `factor * (a + b)`.
+    #[inline(always)]
+    fn mul_sum(factor: &Fe, a: &Fe, b: &Fe) -> Fe {
+        Self::mul(factor, &Self::add(a, b))
+    }
+    /// The half.
+    #[inline(always)]
+    fn half(a: &Fe) -> Fe {
+        Fe(limbs::half_mod(&a.0, &P))
+    }
+    /// That entry of a table; every entry is read.
     fn look_up<const N: usize, const ENTRIES: usize>(
         table: &[[Fe; N]; ENTRIES],
         index: u64,
@@ -74,7 +85,7 @@ impl Arithmetic for Portable {
         index: u64,
     ) -> [Fe; N] {
         let mut found = [Fe::default(); N];
-        for (number, entry) in (1..).zip(table) {
+        for (number, entry) in (0..).zip(table) {
             let mask = crate::ct::mask_if_equal(number, index);
             for (limb, &candidate) in
                 found.iter_mut().flat_map(|fe| &mut fe.0).zip(entry.iter().flat_map(|fe| &fe.0))
@@ -154,26 +165,12 @@ impl Fe {
         Self(limbs::select(mask, &a.0, &b.0))
     }
 
-    /// The inverse, zero for zero, by Fermat: the exponent p - 2 is public and fixed.
+    /// The inverse, zero for zero.
     #[must_use]
-    pub fn invert<A: Arithmetic>(&self) -> Self {
-        // p - 2 = FFFFFFFE FFFFFFFF FFFFFFFF FFFFFFFF FFFFFFFF 00000000 FFFFFFFF FFFFFFFD;
-        // xN is the power 2^N - 1.
-        let x1 = *self;
-        let x2 = chain::<A>(&x1, 1, &x1);
-        let x3 = chain::<A>(&x2, 1, &x1);
-        let x6 = chain::<A>(&x3, 3, &x3);
-        let x12 = chain::<A>(&x6, 6, &x6);
-        let x15 = chain::<A>(&x12, 3, &x3);
-        let x30 = chain::<A>(&x15, 15, &x15);
-        let x31 = chain::<A>(&x30, 1, &x1);
-        let x32 = chain::<A>(&x31, 1, &x1);
-        let mut r = chain::<A>(&x31, 33, &x32);
-        for squarings in [32, 32, 32, 64] {
-            r = chain::<A>(&r, squarings, &x32);
-        }
-        let r = chain::<A>(&r, 30, &x30);
-        chain::<A>(&r, 2, &x1)
+    pub fn invert(&self) -> Self {
+        // Of a R comes R / a.
+        const MODULUS: Modulus = Modulus::new(&P);
+        Self(MODULUS.divide(&R2.0, &self.0))
     }
 
     /// A square root, `None` if there is none. Not for secrets: the answer is a branch.

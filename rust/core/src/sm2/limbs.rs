@@ -86,6 +86,16 @@ pub fn sub_mod(a: &Limbs, b: &Limbs, modulus: &Limbs) -> Limbs {
     add(&difference, &correction).0
 }
 
+/// `a / 2 mod m`, for an odd `m` and `a` below it.
+#[inline(always)]
+pub fn half_mod(a: &Limbs, modulus: &Limbs) -> Limbs {
+    let odd = (a[0] & 1).wrapping_neg();
+    let addend = modulus.map(|limb| limb & odd);
+    let (sum, carry) = add(a, &addend);
+    let above = [sum[1], sum[2], sum[3], carry];
+    core::array::from_fn(|i| (sum[i] >> 1) | (above[i] << 63))
+}
+
 /// Ones if the number is zero.
 #[inline(always)]
 pub fn is_zero(a: &Limbs) -> u64 {
@@ -130,57 +140,12 @@ pub fn to_bytes(limbs: &Limbs) -> [u8; 32] {
     bytes
 }
 
-/// The signed digit (Booth) of a window of `WIDTH` bits: magnitude 0..=2^(WIDTH-1) and a mask of
-/// ones if negative.
-///
-/// The digits of all windows add up to the scalar; magnitudes and signs are computed without
-/// branches. Positions of windows are public.
-#[inline(always)]
-pub fn booth_digit<const WIDTH: u32>(scalar: &Limbs, window: u32) -> (u64, u64) {
-    let bits = bits_around(scalar, window * WIDTH, WIDTH);
-    let negative = (bits >> WIDTH).wrapping_neg();
-    let full = (1u64 << (WIDTH + 1)) - 1;
-    let folded = ct::select(negative, full.wrapping_sub(bits), bits);
-    ((folded >> 1).wrapping_add(folded & 1), negative)
-}
-
-/// Bits `position - 1 ..= position + width - 1` of the scalar; outside of it are zeros.
-#[inline(always)]
-fn bits_around(scalar: &Limbs, position: u32, width: u32) -> u64 {
-    let mask = (1u64 << (width + 1)) - 1;
-    if position == 0 {
-        return (scalar[0] << 1) & mask;
-    }
-    let start = position - 1;
-    let (limb, shift) = ((start / 64) as usize, start % 64);
-    let low = scalar.get(limb).copied().unwrap_or(0) >> shift;
-    let above = scalar.get(limb + 1).copied().unwrap_or(0);
-    let high = if shift == 0 { 0 } else { above << (64 - shift) };
-    (low | high) & mask
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn booth_digits_add_up(scalar: Limbs) {
-            // Σ digit · 2^(6 i) in wrapping 256-bit arithmetic; the top window absorbs the rest.
-            let mut sum = [0u64; 4];
-            for window in (0..43).rev() {
-                for _ in 0..6 {
-                    sum = add(&sum, &sum).0;
-                }
-                let (magnitude, negative) = booth_digit::<6>(&scalar, window);
-                prop_assert!(magnitude <= 32);
-                let digit = [magnitude, 0, 0, 0];
-                sum = if negative == 0 { add(&sum, &digit).0 } else { sub(&sum, &digit).0 };
-            }
-            prop_assert_eq!(sum, scalar);
-        }
-
         #[test]
         fn bytes_round_trip(limbs: Limbs) {
             prop_assert_eq!(from_bytes(&to_bytes(&limbs)), limbs);

@@ -13,6 +13,7 @@ mod encrypt;
 mod exchange;
 mod fault;
 mod field;
+mod inverse;
 mod key;
 mod limbs;
 mod multiply;

@@ -5,9 +5,9 @@
 use super::fault::{Place, strike};
 use super::field::{Arithmetic, Fe};
 use super::limbs::{self, Limbs};
-use super::point::{Affine, Jacobian};
-use super::scalar::Scalar;
-use super::tables::{self, PUBLIC_WIDTH, Windows};
+use super::point::{Addend, Affine, Extended, Jacobian};
+use super::scalar::{self, Scalar};
+use super::tables::{self, PIECES, SPAN, Windows};
 
 /// Runs an expression with `$arithmetic` standing for the arithmetic of the chosen back-end.
 macro_rules! dispatch {
@@ -26,7 +26,7 @@ pub(super) use dispatch;
 /// [k] G in constant time; `None` for k = 0.
 #[must_use]
 pub fn base(k: &Scalar) -> Option<Affine> {
-    dispatch!(A => base_jacobian::<A>(k).to_affine::<A>())
+    dispatch!(A => base_extended::<A>(k).to_affine::<A>())
 }
 
 /// [k] P in constant time; `None` for k = 0.
@@ -39,7 +39,8 @@ pub fn secret(k: &Scalar, point: &Affine) -> Option<Affine> {
 #[must_use]
 pub fn sum_with_multiple(point: &Affine, k: &Scalar, other: &Affine) -> Option<Affine> {
     dispatch!(A => {
-        secret_jacobian::<A>(k, other).add_complete::<A>(&point.to_jacobian()).to_affine::<A>()
+        let addend = point.to_jacobian().to_addend::<A>();
+        secret_jacobian::<A>(k, other).add_complete::<A>(&addend).to_affine::<A>()
     })
 }
 
@@ -52,7 +53,7 @@ pub fn public_sum_has_x(s: &Scalar, t: &Scalar, point: &Affine, expected: &Scala
 /// Multiples of a public point by which [`public_sum_by_table_has_x`] needs no doublings.
 #[must_use]
 pub fn windows_of(point: &Affine) -> Box<Windows> {
-    dispatch!(A => tables::windows_of::<A>(point))
+    dispatch!(A => tables::pieces_of::<A, _>(point))
 }
 
 /// What [`public_sum_has_x`] answers, with the windows of P at hand. Public values only.
@@ -72,117 +73,159 @@ pub fn is_on_curve(point: &Affine) -> u64 {
     dispatch!(A => point.is_on_curve::<A>())
 }
 
-/// Windows from the lowest up. The sum so far is at most half of what the next window's digit one
-/// stands for, and k < n, so that no addition meets equal or opposite points; digit zero and the
-/// still empty sum are selected around.
-pub(super) fn base_jacobian<A: Arithmetic>(k: &Scalar) -> Jacobian {
+/// Windows from the highest down; see [`OddDigits`].
+///
+/// The sum is an odd multiple u of 2^(6 i), u > 0, before a digit d of magnitude below 64 is added
+/// for 2^(6 (i - 1)). They would be equal or opposite if n divided 64 u ± d, which is positive and
+/// below n but in the end. There 64 u + d is the scalar, n for k = 0 alone, and 64 u - d = n would
+/// need a d of 29 - 128.
+pub(super) fn base_extended<A: Arithmetic>(k: &Scalar) -> Extended {
+    let digits = OddDigits::of(k);
     let table = tables::base_windows::<A>();
-    let mut sum = Jacobian::INFINITY;
-    for (window, multiples) in (0..).zip(table) {
-        let (magnitude, negative) = limbs::booth_digit::<{ tables::WIDTH }>(&k.0, window);
-        let mut digit = [magnitude, 0, 0, 0];
-        strike(Place::Digit(window), &mut digit);
-        let magnitude = digit[0];
-        let [x, y] = A::look_up(multiples, magnitude);
-        let y = Fe::select(negative, &A::sub(&Fe::ZERO, &y), &y);
-        let addend = Affine { x, y };
-        let (next, _) = sum.add_affine_distinct::<A>(&addend);
-        let next = Jacobian::select(sum.is_infinity(), &addend.to_jacobian(), &next);
-        sum = Jacobian::select(crate::ct::mask_if_zero(magnitude), &sum, &next);
+    let look_up = |window: u32| {
+        let (index, negative) = digits.get::<{ tables::WIDTH }>(window);
+        let mut index = [index, 0, 0, 0];
+        strike(Place::Digit(window), &mut index);
+        let [x, y] = A::look_up(&table[window as usize], index[0]);
+        Affine { x, y }.negate_if::<A>(negative)
+    };
+    let highest = tables::WINDOWS as u32 - 1;
+    let mut sum = Extended::from_affine(&look_up(highest));
+    strike(Place::Sum(highest), &mut sum.x.0);
+    for window in (0..highest).rev() {
+        sum.add_distinct::<A>(&look_up(window));
         strike(Place::Sum(window), &mut sum.x.0);
     }
-    sum
+    sum.negate_if::<A>(digits.negated)
 }
 
 const SECRET_WIDTH: u32 = 5;
-const SECRET_WINDOWS: u32 = 52;
+const SECRET_WINDOWS: u32 = 51;
 
-/// Windows from the highest down. Before each addition but the last the sum is a multiple of 32
-/// below n, the digit at most 16, so the points differ; the last addition alone can wrap around n
-/// (k = n - 6 adds -3 P to -3 P) and is complete.
+/// Windows from the highest down; see [`OddDigits`]. Above the 51 windows stands the digit 1.
+///
+/// As in [`base_extended`], no addition but the last meets equal points; the last does for n - 6,
+/// which adds -3 P to -3 P, and is complete.
 pub(super) fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jacobian {
-    let table = first_multiples::<A>(point);
-    let mut sum = Jacobian::INFINITY;
+    let digits = OddDigits::of(k);
+    let multiples = tables::odd_multiples::<A, { 1 << (SECRET_WIDTH - 1) }>(&point.to_jacobian());
+    let table = multiples.map(|multiple| {
+        let Addend { point: Jacobian { x, y, z }, z_squared, z_cubed } = multiple.to_addend::<A>();
+        [x, y, z, z_squared, z_cubed]
+    });
+    let mut sum = point.to_jacobian();
     for window in (0..SECRET_WINDOWS).rev() {
-        if window != SECRET_WINDOWS - 1 {
-            for _ in 0..SECRET_WIDTH {
-                sum = sum.double::<A>();
-            }
+        for _ in 0..SECRET_WIDTH {
+            sum.double::<A>();
         }
-        let (magnitude, negative) = limbs::booth_digit::<SECRET_WIDTH>(&k.0, window);
-        let [x, y, z] = A::look_up(&table, magnitude);
+        let (index, negative) = digits.get::<SECRET_WIDTH>(window);
+        let [x, y, z, z_squared, z_cubed] = A::look_up(&table, index);
         let y = Fe::select(negative, &A::sub(&Fe::ZERO, &y), &y);
-        let addend = Jacobian { x, y, z };
+        let addend = Addend { point: Jacobian { x, y, z }, z_squared, z_cubed };
         if window == 0 {
-            return sum.add_complete::<A>(&addend);
+            sum = sum.add_complete::<A>(&addend);
+        } else {
+            sum.add_distinct::<A>(&addend);
         }
-        let (next, _) = sum.add_distinct::<A>(&addend);
-        let next = Jacobian::select(sum.is_infinity(), &addend, &next);
-        sum = Jacobian::select(crate::ct::mask_if_zero(magnitude), &sum, &next);
     }
-    sum
+    let y = Fe::select(digits.negated, &A::sub(&Fe::ZERO, &sum.y), &sum.y);
+    Jacobian { y, ..sum }
 }
 
-/// P, 2 P, …, 16 P. The order is prime and far above 16, so the points differ.
-fn first_multiples<A: Arithmetic>(point: &Affine) -> [[Fe; 3]; 16] {
-    let mut multiples = [point.to_jacobian(); 16];
-    for i in 1..16 {
-        multiples[i] = if i % 2 == 1 {
-            multiples[i / 2].double::<A>()
-        } else {
-            multiples[i - 1].add_affine_distinct::<A>(point).0
-        };
+/// A secret scalar k or n - k, whichever is odd, as digits none of which is zero.
+///
+/// The digit of a window of w bits is 2 v + 1 - 2^w, v being the w bits from the window's second
+/// bit on: an odd number of either sign, below 2^w in magnitude. What is left above the last window
+/// is one more digit, which is positive.
+struct OddDigits {
+    /// The number, and above it the bit that makes the last digit of the table's windows positive.
+    odd: [u64; 5],
+    /// Ones if the digits are those of n - k.
+    negated: u64,
+}
+
+const LAST_SIGN: u64 = 1 << (tables::WIDTH * tables::WINDOWS as u32 - 256);
+
+impl OddDigits {
+    fn of(k: &Scalar) -> Self {
+        let negated = (k.0[0] & 1).wrapping_sub(1);
+        let opposite = limbs::sub(&scalar::N, &k.0).0;
+        let [a, b, c, d] = limbs::select(negated, &opposite, &k.0);
+        Self { odd: [a, b, c, d, LAST_SIGN], negated }
     }
-    multiples.map(|point| [point.x, point.y, point.z])
+
+    /// Half of the digit's magnitude, rounded down, and ones if it is negative.
+    #[inline(always)]
+    fn get<const WIDTH: u32>(&self, window: u32) -> (u64, u64) {
+        let position = window * WIDTH + 1;
+        let (limb, shift) = ((position / 64) as usize, position % 64);
+        let high = if shift == 0 { 0 } else { self.odd[limb + 1] << (64 - shift) };
+        let bits = self.odd[limb] >> shift | high;
+        let negative = (bits >> (WIDTH - 1) & 1).wrapping_sub(1);
+        ((bits ^ negative) & ((1 << (WIDTH - 1)) - 1), negative)
+    }
 }
 
 const POINT_WIDTH: u32 = 5;
-const POINT_MULTIPLES: usize = 1 << (POINT_WIDTH - 2);
 
+/// Doublings of one sum, to which the odd multiples of both points are added where the digits ask.
 fn public_sum<A: Arithmetic>(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobian {
-    let base_multiples = tables::base_odd_multiples::<A>();
-    let point_multiples = tables::odd_multiples::<A, POINT_MULTIPLES>(&point.to_jacobian());
-    let base_digits = non_adjacent_form(&s.0, PUBLIC_WIDTH);
+    let [base_multiples, ..] = tables::base_pieces::<A>();
+    let point_multiples =
+        tables::odd_multiples::<A, { 1 << (POINT_WIDTH - 2) }>(&point.to_jacobian())
+            .map(|multiple| multiple.to_addend::<A>());
+    let base_digits = non_adjacent_form(&s.0, tables::BASE_WIDTH);
     let point_digits = non_adjacent_form(&t.0, POINT_WIDTH);
     let mut sum = Jacobian::INFINITY;
-    for (base_digit, point_digit) in base_digits.iter().zip(&point_digits).rev() {
+    for (&base_digit, &point_digit) in base_digits.iter().zip(&point_digits).rev() {
         if sum.is_infinity() == 0 {
-            sum = sum.double::<A>();
+            sum.double::<A>();
         }
-        if *point_digit != 0 {
+        if point_digit != 0 {
             let mut addend = point_multiples[usize::from(point_digit.unsigned_abs() / 2)];
-            if *point_digit < 0 {
-                addend.y = A::sub(&Fe::ZERO, &addend.y);
+            if point_digit < 0 {
+                addend.point.y = A::sub(&Fe::ZERO, &addend.point.y);
             }
-            sum = sum.add_public::<A>(&addend);
+            sum.add_public::<A>(&addend);
         }
-        if *base_digit != 0 {
-            let mut addend = base_multiples[usize::from(base_digit.unsigned_abs() / 2)];
-            if *base_digit < 0 {
-                addend.y = A::sub(&Fe::ZERO, &addend.y);
-            }
-            sum = sum.add_affine_public::<A>(&addend);
+        add_multiple::<A, _>(&mut sum, base_digit, base_multiples);
+    }
+    sum
+}
+
+/// As [`public_sum`], with the pieces of both scalars side by side: a fraction of the doublings.
+fn public_sum_by_table<A: Arithmetic>(s: &Scalar, t: &Scalar, windows: &Windows) -> Jacobian {
+    let base_digits = non_adjacent_form(&s.0, tables::BASE_WIDTH);
+    let point_digits = non_adjacent_form(&t.0, tables::POINT_WIDTH);
+    let mut sum = Jacobian::INFINITY;
+    for place in (0..SPAN).rev() {
+        if sum.is_infinity() == 0 {
+            sum.double::<A>();
+        }
+        let places = (place..DIGITS).step_by(SPAN);
+        for ((place, base), point) in places.zip(tables::base_pieces::<A>()).zip(windows) {
+            add_multiple::<A, _>(&mut sum, base_digits[place], base);
+            add_multiple::<A, _>(&mut sum, point_digits[place], point);
         }
     }
     sum
 }
 
-/// One addition for each window that is not zero, of G and of P: in this order every pair of
-/// points can meet, equal or opposite ones too, which `add_affine_public` takes.
-fn public_sum_by_table<A: Arithmetic>(s: &Scalar, t: &Scalar, windows: &Windows) -> Jacobian {
-    let mut sum = Jacobian::INFINITY;
-    for (scalar, table) in [(s, tables::base_windows::<A>()), (t, windows)] {
-        for (window, multiples) in (0..).zip(table) {
-            let (magnitude, negative) = limbs::booth_digit::<{ tables::WIDTH }>(&scalar.0, window);
-            if magnitude == 0 {
-                continue;
-            }
-            let [x, y] = multiples[magnitude as usize - 1];
-            let y = if negative == 0 { y } else { A::sub(&Fe::ZERO, &y) };
-            sum = sum.add_affine_public::<A>(&Affine { x, y });
-        }
+/// Adds the multiple of that digit, which is zero or odd: nothing or one of P, 3 P, 5 P, …
+#[inline(always)]
+fn add_multiple<A: Arithmetic, const COUNT: usize>(
+    sum: &mut Jacobian,
+    digit: i16,
+    multiples: &[Affine; COUNT],
+) {
+    if digit == 0 {
+        return;
     }
-    sum
+    let mut addend = multiples[usize::from(digit.unsigned_abs() / 2)];
+    if digit < 0 {
+        addend.y = A::sub(&Fe::ZERO, &addend.y);
+    }
+    sum.add_affine_public::<A>(&addend);
 }
 
 /// Compares without leaving projective coordinates: X = x Z^2 for x = `expected` or `expected` + n.
@@ -198,22 +241,23 @@ fn has_x<A: Arithmetic>(point: &Jacobian, expected: &Scalar) -> bool {
     matches(&expected.0) || (carry == 0 && matches(&larger))
 }
 
+/// Digits of the pieces of a scalar, all together.
+const DIGITS: usize = PIECES * SPAN;
+
 /// Odd digits below 2^(width-1) in magnitude, at least `width - 1` zeros between them, lowest
 /// first. The time depends on the scalar.
-fn non_adjacent_form(scalar: &Limbs, width: u32) -> [i8; 257] {
-    let mut digits = [0i8; 257];
+fn non_adjacent_form(scalar: &Limbs, width: u32) -> [i16; DIGITS] {
+    let mut digits = [0; DIGITS];
     let mut carry = 0;
     let mut position = 0;
     while position < 257 {
-        let bits = bits_at(scalar, position, width);
-        let value = bits + carry;
+        let value = bits_at(scalar, position, width) + carry;
         if value & 1 == 0 {
             position += 1;
             continue;
         }
         carry = value >> (width - 1) & 1;
-        let digit = i64::from(value as u32) - i64::from((carry as u32) << width);
-        digits[position] = digit as i8;
+        digits[position] = (value as i16) - ((carry as i16) << width);
         position += width as usize;
     }
     digits
@@ -232,6 +276,71 @@ mod tests {
     use super::super::field::Portable;
     use super::super::point::G;
     use super::*;
+
+    /// [k] P by doublings and complete additions, bit by bit.
+    fn bit_by_bit(k: &Scalar, point: &Affine) -> Jacobian {
+        let addend = point.to_jacobian().to_addend::<Portable>();
+        let mut sum = Jacobian::INFINITY;
+        for bit in (0..256).rev() {
+            sum.double::<Portable>();
+            let with = sum.add_complete::<Portable>(&addend);
+            sum = if k.0[bit / 64] >> (bit % 64) & 1 == 1 { with } else { sum };
+        }
+        sum
+    }
+
+    fn coordinates(point: Option<Affine>) -> Option<(Limbs, Limbs)> {
+        point.map(|point| (point.x.0, point.y.0))
+    }
+
+    /// Numbers at both ends of the range, with runs of ones and zeros, and others.
+    fn scalars() -> Vec<Scalar> {
+        let zero = Scalar::default();
+        let small = (0..70).map(|number| Scalar([number, 0, 0, 0]));
+        let powers = (0..256).step_by(3).map(|bit| {
+            let mut power = [0; 4];
+            power[bit / 64] = 1 << (bit % 64);
+            Scalar::from_limbs_reduced(&power)
+        });
+        let other = (1..40u8).map(|byte| Scalar::reduced(&[byte.wrapping_mul(53); 32]));
+        let near_both: Vec<Scalar> = small.flat_map(|k| [zero.sub(&k), k]).collect();
+        let beside = powers.flat_map(|k| [k, k.sub(&Scalar::ONE), zero.sub(&k)]);
+        beside.chain(near_both).chain(other).collect()
+    }
+
+    #[test]
+    fn secret_multiples_are_those_found_bit_by_bit() {
+        let point = base(&Scalar::reduced(&[0x5b; 32])).unwrap_or(G);
+        for k in scalars() {
+            let expected = coordinates(bit_by_bit(&k, &G).to_affine::<Portable>());
+            assert_eq!(coordinates(base(&k)), expected, "{k:x?}");
+            let portable = base_extended::<Portable>(&k).to_affine::<Portable>();
+            assert_eq!(coordinates(portable), expected, "{k:x?}");
+            let expected = coordinates(bit_by_bit(&k, &point).to_affine::<Portable>());
+            assert_eq!(coordinates(secret(&k, &point)), expected, "{k:x?}");
+            let portable = secret_jacobian::<Portable>(&k, &point).to_affine::<Portable>();
+            assert_eq!(coordinates(portable), expected, "{k:x?}");
+        }
+    }
+
+    #[test]
+    fn public_sums_are_those_found_bit_by_bit() {
+        let some = Scalar::reduced(&[0x5b; 32]);
+        let point = base(&some).unwrap_or(G);
+        let windows = windows_of(&point);
+        let scalars = scalars();
+        for (s, t) in scalars.iter().zip(scalars.iter().rev().step_by(2)) {
+            let addend = bit_by_bit(t, &point).to_addend::<Portable>();
+            let sum = bit_by_bit(s, &G).add_complete::<Portable>(&addend);
+            let Some(x) = sum.to_affine::<Portable>().map(|sum| sum.x) else { continue };
+            let x = Scalar::from_limbs_reduced(&x.to_limbs::<Portable>());
+            let wrong = x.add(&Scalar::ONE);
+            assert!(public_sum_has_x(s, t, &point, &x), "{s:x?} {t:x?}");
+            assert!(public_sum_by_table_has_x(s, t, &windows, &x), "{s:x?} {t:x?}");
+            assert!(!public_sum_has_x(s, t, &point, &wrong), "{s:x?} {t:x?}");
+            assert!(!public_sum_by_table_has_x(s, t, &windows, &wrong), "{s:x?} {t:x?}");
+        }
+    }
 
     /// Points and scalars for which sums meet equal and opposite points, and infinity.
     #[test]

@@ -46,6 +46,13 @@ pub struct Jacobian {
 }
 
 impl Affine {
+    /// -P where the mask is ones, P where it is zeros.
+    #[inline(always)]
+    #[must_use]
+    pub fn negate_if<A: Arithmetic>(&self, mask: u64) -> Self {
+        Self { x: self.x, y: Fe::select(mask, &A::sub(&Fe::ZERO, &self.y), &self.y) }
+    }
+
     /// Ones if the coordinates fulfil the equation of the curve.
     #[must_use]
     pub fn is_on_curve<A: Arithmetic>(&self) -> u64 {
@@ -103,7 +110,7 @@ impl Jacobian {
         if self.is_infinity() != 0 {
             return None;
         }
-        Some(self.scaled_by::<A>(&self.z.invert::<A>()))
+        Some(self.scaled_by::<A>(&self.z.invert()))
     }
 
     /// The affine form, given 1/Z.
@@ -113,108 +120,177 @@ impl Jacobian {
         Affine { x: A::mul(&self.x, &square), y: A::mul(&self.y, &A::mul(&square, z_inverse)) }
     }
 
-    /// 2 P; right for every point.
+    /// P becomes 2 P; right for every point.
+    ///
+    /// Here and below, coordinates change in place, as a copy of what was just written would have
+    /// to wait, and products stand in an order in which neighbours hardly wait for each other.
     #[inline]
-    #[must_use]
-    pub fn double<A: Arithmetic>(&self) -> Self {
+    pub fn double<A: Arithmetic>(&mut self) {
         let delta = A::sqr(&self.z);
         let gamma = A::sqr(&self.y);
+        self.z = A::mul(&self.y, &self.z);
+        // a = -3: 3 X^2 + a Z^4 = 3 (X - Z^2)(X + Z^2). Half of it makes Z(2 P) = Y Z, and the
+        // other coordinates need no multiples.
+        let third = A::mul_sum(&A::sub(&self.x, &delta), &self.x, &delta);
         let beta = A::mul(&self.x, &gamma);
-        // a = -3: 3 X^2 + a Z^4 = 3 (X - Z^2)(X + Z^2)
-        let alpha = A::mul(&A::sub(&self.x, &delta), &A::add(&self.x, &delta));
-        let alpha = A::add(&A::add(&alpha, &alpha), &alpha);
-        let beta4 = {
-            let beta2 = A::add(&beta, &beta);
-            A::add(&beta2, &beta2)
-        };
-        let x = A::sub(&A::sqr(&alpha), &A::add(&beta4, &beta4));
-        let yz = A::mul(&self.y, &self.z);
-        let gamma2 = A::add(&gamma, &gamma);
-        let gamma4_squared = A::sqr(&gamma2);
-        let y =
-            A::sub(&A::mul(&alpha, &A::sub(&beta4, &x)), &A::add(&gamma4_squared, &gamma4_squared));
-        Self { x, y, z: A::add(&yz, &yz) }
+        let alpha = A::add(&A::half(&third), &third);
+        let alpha_squared = A::sqr(&alpha);
+        let gamma_squared = A::sqr(&gamma);
+        self.x = A::sub(&A::sub(&alpha_squared, &beta), &beta);
+        self.y = A::sub(&A::mul(&alpha, &A::sub(&beta, &self.x)), &gamma_squared);
     }
 
-    /// P + Q for P and Q neither infinity nor equal; the second value is ones if their x are equal,
-    /// and then the first is wrong for P = Q and infinity for P = -Q.
+    /// P with what its additions need.
     #[inline]
     #[must_use]
-    pub fn add_distinct<A: Arithmetic>(&self, other: &Self) -> (Self, u64) {
-        let z1_squared = A::sqr(&self.z);
-        let z2_squared = A::sqr(&other.z);
-        let u1 = A::mul(&self.x, &z2_squared);
-        let u2 = A::mul(&other.x, &z1_squared);
-        let s1 = A::mul(&self.y, &A::mul(&z2_squared, &other.z));
-        let s2 = A::mul(&other.y, &A::mul(&z1_squared, &self.z));
-        let h = A::sub(&u2, &u1);
-        let r = A::sub(&s2, &s1);
-        let z = A::mul(&A::mul(&self.z, &other.z), &h);
-        (Self::from_differences::<A>(&u1, &s1, &h, &r, z), h.is_zero())
+    pub fn to_addend<A: Arithmetic>(&self) -> Addend {
+        let z_squared = A::sqr(&self.z);
+        Addend { point: *self, z_squared, z_cubed: A::mul(&z_squared, &self.z) }
     }
 
-    /// P + Q for an affine Q, under the same conditions.
+    /// P becomes P + Q for P and Q neither infinity nor equal; infinity if P = -Q. That P = Q is
+    /// told, and the sum is wrong then.
     #[inline]
-    #[must_use]
-    pub fn add_affine_distinct<A: Arithmetic>(&self, other: &Affine) -> (Self, u64) {
-        let z1_squared = A::sqr(&self.z);
-        let u2 = A::mul(&other.x, &z1_squared);
-        let s2 = A::mul(&other.y, &A::mul(&z1_squared, &self.z));
-        let h = A::sub(&u2, &self.x);
-        let r = A::sub(&s2, &self.y);
-        let z = A::mul(&self.z, &h);
-        (Self::from_differences::<A>(&self.x, &self.y, &h, &r, z), h.is_zero())
+    pub fn add_distinct<A: Arithmetic>(&mut self, other: &Addend) -> u64 {
+        let z_squared = A::sqr(&self.z);
+        let u = A::mul(&self.x, &other.z_squared);
+        let s = A::mul(&self.y, &other.z_cubed);
+        let z_cubed = A::mul(&z_squared, &self.z);
+        let u_other = A::mul(&other.point.x, &z_squared);
+        self.z = A::mul(&self.z, &other.point.z);
+        let s_other = A::mul(&other.point.y, &z_cubed);
+        let h = A::sub(&u_other, &u);
+        let h_squared = A::sqr(&h);
+        self.z = A::mul(&self.z, &h);
+        let r = A::sub(&s_other, &s);
+        let r_squared = A::sqr(&r);
+        let h_cubed = A::mul(&h_squared, &h);
+        let v = A::mul(&u, &h_squared);
+        let subtrahend = A::mul(&s, &h_cubed);
+        self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+        h.is_zero() & r.is_zero()
     }
 
-    #[inline(always)]
-    fn from_differences<A: Arithmetic>(u1: &Fe, s1: &Fe, h: &Fe, r: &Fe, z: Fe) -> Self {
-        let h_squared = A::sqr(h);
-        let h_cubed = A::mul(&h_squared, h);
-        let v = A::mul(u1, &h_squared);
-        let x = A::sub(&A::sub(&A::sqr(r), &h_cubed), &A::add(&v, &v));
-        let y = A::sub(&A::mul(r, &A::sub(&v, &x)), &A::mul(s1, &h_cubed));
-        Self { x, y, z }
+    /// The same for an affine Q.
+    #[inline]
+    pub fn add_affine_distinct<A: Arithmetic>(&mut self, other: &Affine) -> u64 {
+        let z_squared = A::sqr(&self.z);
+        let z_other = A::mul(&other.y, &self.z);
+        let u = A::mul(&other.x, &z_squared);
+        let s = A::mul(&z_other, &z_squared);
+        let h = A::sub(&u, &self.x);
+        let h_squared = A::sqr(&h);
+        let r = A::sub(&s, &self.y);
+        let r_squared = A::sqr(&r);
+        self.z = A::mul(&self.z, &h);
+        let h_cubed = A::mul(&h_squared, &h);
+        let v = A::mul(&self.x, &h_squared);
+        let subtrahend = A::mul(&self.y, &h_cubed);
+        self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+        h.is_zero() & r.is_zero()
     }
 
     /// P + Q, right for every pair, in constant time.
     #[must_use]
-    pub fn add_complete<A: Arithmetic>(&self, other: &Self) -> Self {
-        let (sum, same_x) = self.add_distinct::<A>(other);
-        let doubled = self.double::<A>();
-        let (left, right) = self.cross_ordinates::<A>(other);
-        let sum = Self::select(same_x & left.is_equal(&right), &doubled, &sum);
-        let sum = Self::select(other.is_infinity(), self, &sum);
-        Self::select(self.is_infinity(), other, &sum)
+    pub fn add_complete<A: Arithmetic>(&self, other: &Addend) -> Self {
+        let (mut sum, mut doubled) = (*self, *self);
+        let equal = sum.add_distinct::<A>(other);
+        doubled.double::<A>();
+        let sum = Self::select(equal, &doubled, &sum);
+        let sum = Self::select(other.point.is_infinity(), self, &sum);
+        Self::select(self.is_infinity(), &other.point, &sum)
     }
 
-    fn cross_ordinates<A: Arithmetic>(&self, other: &Self) -> (Fe, Fe) {
-        let cube = |z: &Fe| A::mul(&A::sqr(z), z);
-        (A::mul(&self.y, &cube(&other.z)), A::mul(&other.y, &cube(&self.z)))
-    }
-
-    /// P + Q, right for every pair. Branches: for public points only.
+    /// P becomes P + Q, right for every P; Q is not infinity. Branches: for public points only.
     #[inline]
-    #[must_use]
-    pub fn add_public<A: Arithmetic>(&self, other: &Self) -> Self {
+    pub fn add_public<A: Arithmetic>(&mut self, other: &Addend) {
         if self.is_infinity() != 0 {
-            return *other;
+            *self = other.point;
+        } else if self.add_distinct::<A>(other) != 0 {
+            // P was Q.
+            *self = other.point;
+            self.double::<A>();
         }
-        if other.is_infinity() != 0 {
-            return *self;
-        }
-        let (sum, same_x) = self.add_distinct::<A>(other);
-        if same_x == 0 { sum } else { self.add_complete::<A>(other) }
     }
 
-    /// P + Q for an affine Q, right for every pair. Branches: for public points only.
+    /// The same for an affine Q.
     #[inline]
-    #[must_use]
-    pub fn add_affine_public<A: Arithmetic>(&self, other: &Affine) -> Self {
+    pub fn add_affine_public<A: Arithmetic>(&mut self, other: &Affine) {
         if self.is_infinity() != 0 {
-            return other.to_jacobian();
+            *self = other.to_jacobian();
+        } else if self.add_affine_distinct::<A>(other) != 0 {
+            // P was Q.
+            *self = other.to_jacobian();
+            self.double::<A>();
         }
-        let (sum, same_x) = self.add_affine_distinct::<A>(other);
-        if same_x == 0 { sum } else { self.add_complete::<A>(&other.to_jacobian()) }
+    }
+}
+
+/// A point that is added more than once, with the square and the cube of Z.
+#[derive(Clone, Copy, Debug)]
+pub struct Addend {
+    /// The point.
+    pub point: Jacobian,
+    /// Z^2
+    pub z_squared: Fe,
+    /// Z^3
+    pub z_cubed: Fe,
+}
+
+/// The point (X / ZZ, Y / ZZZ), where ZZ^3 = ZZZ^2: sums of affine points take one product less
+/// than in Jacobian coordinates.
+#[derive(Clone, Copy, Debug)]
+pub struct Extended {
+    /// X
+    pub x: Fe,
+    y: Fe,
+    zz: Fe,
+    zzz: Fe,
+}
+
+impl Extended {
+    /// That point.
+    #[must_use]
+    pub fn from_affine(point: &Affine) -> Self {
+        Self { x: point.x, y: point.y, zz: Fe::ONE, zzz: Fe::ONE }
+    }
+
+    /// -P where the mask is ones, P where it is zeros.
+    #[must_use]
+    pub fn negate_if<A: Arithmetic>(&self, mask: u64) -> Self {
+        Self { y: Fe::select(mask, &A::sub(&Fe::ZERO, &self.y), &self.y), ..*self }
+    }
+
+    /// P becomes P + Q for points that are neither infinity nor equal; infinity, which has ZZ = 0,
+    /// if P = -Q.
+    #[inline]
+    pub fn add_distinct<A: Arithmetic>(&mut self, other: &Affine) {
+        let u = A::mul(&other.x, &self.zz);
+        let s = A::mul(&other.y, &self.zzz);
+        let h = A::sub(&u, &self.x);
+        let h_squared = A::sqr(&h);
+        let r = A::sub(&s, &self.y);
+        let r_squared = A::sqr(&r);
+        let h_cubed = A::mul(&h_squared, &h);
+        let v = A::mul(&self.x, &h_squared);
+        self.zz = A::mul(&self.zz, &h_squared);
+        let subtrahend = A::mul(&self.y, &h_cubed);
+        self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
+        self.zzz = A::mul(&self.zzz, &h_cubed);
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+    }
+
+    /// The affine form; `None` for infinity.
+    #[must_use]
+    pub fn to_affine<A: Arithmetic>(&self) -> Option<Affine> {
+        if self.zz.is_zero() != 0 {
+            return None;
+        }
+        let inverse = self.zzz.invert();
+        let z_inverse = A::mul(&self.zz, &inverse);
+        Some(Affine { x: A::mul(&self.x, &A::sqr(&z_inverse)), y: A::mul(&self.y, &inverse) })
     }
 }
 
@@ -227,7 +303,7 @@ pub fn to_affine_together<A: Arithmetic>(points: &[Jacobian]) -> Vec<Affine> {
         products.push(product);
         product = A::mul(&product, &point.z);
     }
-    let mut inverse = product.invert::<A>();
+    let mut inverse = product.invert();
     let mut affine: Vec<Affine> = Vec::with_capacity(points.len());
     for (point, before) in points.iter().zip(&products).rev() {
         affine.push(point.scaled_by::<A>(&A::mul(&inverse, before)));

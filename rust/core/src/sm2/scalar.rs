@@ -2,6 +2,7 @@
 
 use zeroize::Zeroize;
 
+use super::inverse::Modulus;
 use super::limbs::{self, Limbs, adc, mac};
 
 /// n
@@ -9,6 +10,8 @@ pub const N: Limbs =
     [0x53bb_f409_39d5_4123, 0x7203_df6b_21c6_052b, 0xffff_ffff_ffff_ffff, 0xffff_fffe_ffff_ffff];
 /// -1/n mod 2^64
 const N0: u64 = 0x327f_9e88_7235_0975;
+/// R mod n
+const R: Limbs = [0xac44_0bf6_c62a_bedd, 0x8dfc_2094_de39_fad4, 0, 0x0000_0001_0000_0000];
 /// R^2 mod n
 const R2: Scalar = Scalar([
     0x9011_92af_7c11_4f20,
@@ -80,26 +83,12 @@ impl Scalar {
         montgomery(&montgomery(self, other), &R2)
     }
 
-    /// The inverse modulo n, in Montgomery form, ready for [`Scalar::mul_montgomery`]; by Fermat:
-    /// the exponent n - 2 is public and fixed.
+    /// The inverse modulo n, zero for zero, in Montgomery form, ready for
+    /// [`Scalar::mul_montgomery`].
     #[must_use]
     pub fn invert_to_montgomery(&self) -> Self {
-        let base = montgomery(self, &R2);
-        let mut powers = [montgomery(&R2, &Self::ONE); 16];
-        for i in 1..16 {
-            powers[i] = montgomery(&powers[i - 1], &base);
-        }
-        let exponent = limbs::sub(&N, &[2, 0, 0, 0]).0;
-        let mut result = powers[0];
-        for nibble in (0..64).rev() {
-            for _ in 0..4 {
-                result = montgomery(&result, &result);
-            }
-            let digit = (exponent[nibble / 16] >> (4 * (nibble % 16))) & 15;
-            result = montgomery(&result, &powers[digit as usize]);
-        }
-        powers.zeroize();
-        result
+        const MODULUS: Modulus = Modulus::new(&N);
+        Self(MODULUS.divide(&R, &self.0))
     }
 
     /// The product modulo n with a factor in Montgomery form.
