@@ -101,7 +101,7 @@ class System:
 
     def _start(self, role: str, command: tuple[str, ...]) -> None:
         with (self.folder / f"{role}.log").open("wb") as log:
-            self._processes[role] = subprocess.Popen(  # noqa: S603  (our own programs)
+            self._processes[role] = subprocess.Popen(
                 (sys.executable, *command), stdout=log, stderr=log
             )
 

@@ -95,8 +95,8 @@ pub fn force(wanted: Backend) -> Result<(), Error> {
 
 /// Forces a back-end that the CPU denies: Valgrind hides ADX from those who ask, yet emulates what
 /// the ciphers use of the x86-64 back-end.
-#[cfg(all(test, target_arch = "x86_64"))]
-pub(crate) fn force_under_valgrind(wanted: Backend) {
+#[cfg(any(test, feature = "valgrind"))]
+pub fn force_under_valgrind(wanted: Backend) {
     CHOSEN.store(wanted as u8, Ordering::Relaxed);
 }
 

@@ -1,0 +1,136 @@
+//! The core without Python, as a contestant of `benchmarks/primitives.py`: reads `WORK SECONDS`,
+//! answers with calls in a second of CPU time, or `-` for work it does not know. `WORK COUNT` as
+//! arguments do the work so often and end: for those who count instructions.
+
+use std::hint::black_box;
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use meterseal_core::cpu;
+use meterseal_core::sm2::{Layout, PrivateKey};
+use meterseal_core::sm3::Sm3;
+use meterseal_core::sm4::Key;
+use meterseal_core::sm4::cbc;
+use meterseal_core::sm4::ctr::Ctr;
+use meterseal_core::sm4::gcm::Gcm;
+
+type Work = Box<dyn FnMut()>;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [work, count] = arguments.as_slice() {
+        #[cfg(feature = "valgrind")]
+        force_wish();
+        return repeat(work, count.parse().unwrap_or(0));
+    }
+    println!("meterseal core, {}", cpu::backend().name());
+    let (mut out, mut current) = (std::io::stdout(), (String::new(), None));
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let (work, seconds) = line.split_once(' ').unwrap_or((&line, "0.1"));
+        if current.0 != work {
+            current = (work.to_owned(), named(work));
+        }
+        let spent = Duration::from_secs_f64(seconds.parse().unwrap_or(0.1));
+        match &mut current.1 {
+            Some(call) => println!("{}", calls_per_second(call, spent)),
+            None => println!("-"),
+        }
+        if out.flush().is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(feature = "valgrind")]
+fn force_wish() {
+    let wish = std::env::var(cpu::ENVIRONMENT_VARIABLE).unwrap_or_default();
+    if let Some(backend) = cpu::Backend::from_name(&wish) {
+        cpu::force_under_valgrind(backend);
+    }
+}
+
+fn repeat(work: &str, count: u32) {
+    if let Some(mut call) = named(work) {
+        (0..count).for_each(|_| call());
+    }
+}
+
+fn calls_per_second(call: &mut Work, wanted: Duration) -> f64 {
+    let mut count = 1_u32;
+    loop {
+        let start = spent_until_now();
+        for _ in 0..count {
+            call();
+        }
+        let spent = spent_until_now().saturating_sub(start);
+        if spent * 2 >= wanted {
+            return f64::from(count) / spent.as_secs_f64();
+        }
+        let factor = (wanted.as_secs_f64() / spent.as_secs_f64().max(1e-9)).clamp(1.5, 10.0);
+        count = (f64::from(count) * factor) as u32 + 1;
+    }
+}
+
+#[allow(unsafe_code)]
+fn spent_until_now() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn named(work: &str) -> Option<Work> {
+    let (name, size) = work.split_once('/').unwrap_or((work, "0"));
+    let size = size.parse().ok()?;
+    of_sm2(name).or_else(|| of_ciphers(name, vec![7_u8; size]))
+}
+
+fn of_sm2(name: &str) -> Option<Work> {
+    let key = PrivateKey::generate().ok()?;
+    let public = key.public_key().clone();
+    let digest = [7_u8; 32];
+    Some(match name {
+        "sm2-keygen" => Box::new(|| drop(black_box(PrivateKey::generate()))),
+        "sm2-sign" => Box::new(move || {
+            let _ = black_box(key.sign_digest(&digest));
+        }),
+        "sm2-verify" => {
+            let signature = key.sign_digest(&digest).ok()?;
+            Box::new(move || assert!(public.verify_digest(&signature, &digest).is_ok()))
+        }
+        "sm2-ecdh" => Box::new(move || drop(black_box(key.exchange_ecdh(&public)))),
+        "sm2-encrypt" => Box::new(move || drop(black_box(public.encrypt(&digest, Layout::Der)))),
+        "sm2-decrypt" => {
+            let sealed = public.encrypt(&digest, Layout::Der).ok()?;
+            Box::new(move || drop(black_box(key.decrypt(&sealed, Layout::Der))))
+        }
+        _ => return None,
+    })
+}
+
+fn of_ciphers(name: &str, mut data: Vec<u8>) -> Option<Work> {
+    let key = [3_u8; 16];
+    Some(match name {
+        "sm3" => Box::new(move || {
+            black_box(Sm3::digest(black_box(&data)));
+        }),
+        "sm4-gcm" => {
+            let gcm = Gcm::new(&key);
+            Box::new(move || {
+                let _ = black_box(gcm.encrypt(&[1; 12], &[2; 13], &mut data));
+            })
+        }
+        "sm4-ctr" => {
+            let mut ctr = Ctr::new(Key::new(&key), &[1; 16]);
+            Box::new(move || ctr.apply(black_box(&mut data)))
+        }
+        "sm4-cbc-decrypt" => {
+            let (key, mut out) = (Key::new(&key), Vec::with_capacity(data.len()));
+            Box::new(move || {
+                out.clear();
+                cbc::Decryptor::new(key.clone(), &[1; 16], false).update(&data, &mut out);
+            })
+        }
+        _ => return None,
+    })
+}
