@@ -114,6 +114,32 @@ def test_meters_with_a_long_interval_take_their_steps_in_shares(tmp_path: Path) 
     play(scene)
 
 
+@pytest.mark.parametrize(("took", "pauses"), [(0, 200), (50, 150), (1000, 1000)])
+def test_steps_that_take_long_leave_as_much_time_for_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, took: int, pauses: int
+) -> None:
+    slept: list[int] = []
+
+    class Busy(HandClock):
+        async def sleep(self, ms: int) -> None:
+            slept.append(ms)
+            self._steady += ms
+            if len(slept) == 6:
+                raise asyncio.CancelledError
+
+    clock = Busy()
+    group = MeterGroup(config_of(tmp_path), clock)
+
+    def step(_: object) -> None:
+        clock._steady += took
+
+    monkeypatch.setattr(group, "step", step)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(group.run())
+    group.store.close()
+    assert slept[1:] == [pauses] * 5
+
+
 def test_a_full_disk_shows_nothing_new_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,14 +163,20 @@ class MeterGroup:
             meter.publish()
 
     async def run(self) -> None:
-        """Take steps until cancelled; after a delay the next step covers its time."""
+        """Take steps until cancelled; after a delay the next step covers its time.
+
+        Where steps take long (a slow disk, a busy machine) as much time is left between them: a
+        meter that measures without pause and answers nobody is of no use.
+        """
         self.step(list(self.meters.values()))
-        due = self.clock.steady()
+        due = free = self.clock.steady()
         while True:
             for share in self._shares:
-                due = max(due + self._pause, self.clock.steady())
+                due = max(due + self._pause, free)
                 await self.clock.sleep(due - self.clock.steady())
+                began = self.clock.steady()
                 self.step(share)
+                free = 2 * self.clock.steady() - began
 
     def slaves(self, chosen: Sequence[MeterAddress] | None) -> list[Slave]:
         """Return the meters of a line."""
