@@ -219,12 +219,14 @@ class StationSettings(_Table):
 
     `store`: a file, or `postgresql://...`. `nats` names servers of a cluster instead of `uplink`;
     each message lies on `replicas` of them.
-    `gateways`: the operators' pages of gateways, whose links the display shows.
+    `gateways`: the operators' pages of gateways, whose links the display shows. `certificates`: a
+    file or folder of signers' certificates, for uplinks on which nobody announces them.
     """
 
     name: Name = "station-1"
     identity: Identity
     registry: Path
+    certificates: Path | None = None
     store: str = "state/station.sqlite"
     uplink: UplinkSettings | None = None
     nats: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from meterseal.collection import topics
+from meterseal.collection.config import load_settings
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.receipts import Verdict
 from meterseal.collection.station import run as run_module
@@ -19,11 +20,13 @@ from meterseal.collection.station.inbox import Message
 from meterseal.collection.station.metrics import Metrics
 from meterseal.collection.station.mqtt import Broker
 from meterseal.collection.station.run import Station, StationConfig, run
+from meterseal.collection.station.service import station_config
 from meterseal.collection.station.store import open_store
 from meterseal.errors import MeterSealError
 from meterseal.x509 import dump_certificates, dump_crls
 from support.display import link
 from support.station import DAY, NOW, PLAIN, reading, world
+from support.whole_system import lay_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,6 +214,19 @@ def test_raises_an_alarm_for_certificates_that_end_soon(config: StationConfig) -
     assert {alarm.kind for alarm in told} == {"CERTIFICATE_ENDS"}
     for subject in (str(certificate.subject), "CN=collector-9"):
         assert any(subject in alarm.detail for alarm in told)
+    station.close()
+
+
+def test_a_station_of_settings_knows_the_signers_of_a_folder(tmp_path: Path) -> None:
+    file, _ = lay_out(tmp_path, meters=3, interval=1.0)
+    text = file.read_text()
+    file.write_text(text.replace("[station]\n", '[station]\ncertificates = "pki/meters"\n', 1))
+    settings = load_settings(file, {})
+    assert settings.station is not None
+    (tmp_path / "state").mkdir()
+    station = Station(station_config(settings.station), metrics=Metrics(CollectorRegistry()))
+    names = {each.subject.common_name for each in station.directory.certificates()}
+    assert {"meter-202611230001", "meter-202611230002", "issuing CA"} == names
     station.close()
 
 

@@ -41,6 +41,7 @@ def station_config(settings: StationSettings) -> StationConfig:
         ca=settings.identity.ca,
         crls=settings.identity.crls,
         registry=settings.registry,
+        certificates=settings.certificates,
         store=settings.store,
         source=_source(settings),
         keep_days=settings.keep_days,
