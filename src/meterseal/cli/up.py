@@ -167,7 +167,8 @@ async def _show(processes: Processes, settings: Settings, config: Path, seconds:
     console = Console()
     console.print(f"settings  {config}")
     if settings.station is not None and settings.station.listen is not None:
-        console.print(f"display   http://{settings.station.listen}/")
+        scheme = "http" if settings.station.https is None else "https"
+        console.print(f"display   {scheme}://{settings.station.listen}/")
     work: asyncio.Task[None] = asyncio.create_task(processes.run())
     deadline = time.monotonic() + seconds if seconds else None
     greeted = False

@@ -24,10 +24,12 @@ __all__ = [
     "BrokerSettings",
     "CollectorSettings",
     "GatewaySettings",
+    "HttpsSettings",
     "Identity",
     "LineSettings",
     "MeterSettings",
     "RuleSettings",
+    "ServerIdentity",
     "Settings",
     "StationSettings",
     "UplinkSettings",
@@ -214,13 +216,39 @@ class MeterSettings(_Table):
     light: bool = False
 
 
+class ServerIdentity(_Table):
+    """A server's certificate chain and key, in PEM; with `encryption_key` a TLCP pair."""
+
+    certificate: Path
+    key: Path
+    encryption_key: Path | None = None
+
+
+class HttpsSettings(_Table):
+    """How the display is sealed: for common browsers, for those with SM suites, or both.
+
+    With both, one port serves each client as its hello asks for.
+    """
+
+    international: ServerIdentity | None = None
+    sm: ServerIdentity | None = None
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse a table that seals nothing, and a pair where there is none."""
+        if self.international is None and self.sm is None:
+            raise ValueError("HTTPS needs an international certificate, or those of SM, or both")
+        if self.international is not None and self.international.encryption_key is not None:
+            raise ValueError("an international certificate has no encryption key beside it")
+
+
 class StationSettings(_Table):
     """A station: where its messages come from, who speaks for which meter, where it stores.
 
     `store`: a file, or `postgresql://...`. `nats` names servers of a cluster instead of `uplink`;
     each message lies on `replicas` of them.
     `gateways`: the operators' pages of gateways, whose links the display shows. `certificates`: a
-    file or folder of signers' certificates, for uplinks on which nobody announces them.
+    file or folder of signers' certificates, for uplinks on which nobody announces them. With
+    `https` the display is sealed.
     """
 
     name: Name = "station-1"
@@ -233,6 +261,7 @@ class StationSettings(_Table):
     replicas: int = Field(default=1, ge=1, le=5)
     share: str | None = None
     listen: Address | None = "127.0.0.1:8080"
+    https: HttpsSettings | None = None
     state: Path = Path("state/station")
     gateways: tuple[Address, ...] = ()
     keep_days: int = Field(default=400, ge=1)

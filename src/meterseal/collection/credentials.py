@@ -12,12 +12,13 @@ from meterseal.x509 import load_certificates, load_private_key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meterseal.collection.config import Identity
+    from meterseal.collection.config import HttpsSettings, Identity, ServerIdentity
     from meterseal.crypto.sm2 import PrivateKey, PublicKey
     from meterseal.x509 import Certificate
 
 __all__ = [
     "client_context",
+    "https_context",
     "link_context",
     "server_context",
     "signing_identity",
@@ -49,6 +50,23 @@ def server_context(identity: Identity, protocol: str) -> SecureContext:
     return context
 
 
+def https_context(settings: HttpsSettings) -> ssl.SSLContext:
+    """Return a context for a server that anybody may ask. Raises `OSError`, `ssl.SSLError`."""
+    international = None
+    if settings.international is not None:
+        international = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        identity = settings.international
+        international.load_cert_chain(identity.certificate, identity.key)
+    if settings.sm is None:
+        if international is None:
+            raise UsageError("HTTPS needs a certificate")
+        return international
+    context = SecureContext(ssl.PROTOCOL_TLS_SERVER, sm_protocol="auto")
+    _load_chain(context, settings.sm)
+    context.fallback = international
+    return context
+
+
 def signing_identity(identity: Identity) -> tuple[PrivateKey, list[Certificate]]:
     """Return the signing key and the chain, the key's own certificate first.
 
@@ -72,11 +90,15 @@ def station_keys(path: Path) -> dict[bytes, PublicKey]:
     }
 
 
-def _load(context: SecureContext, identity: Identity) -> None:
+def _load_chain(context: SecureContext, identity: Identity | ServerIdentity) -> None:
     if identity.encryption_key is None:
         context.load_cert_chain(identity.certificate, identity.key)
     else:
         context.load_cert_chain(identity.certificate, identity.key, enc_key=identity.encryption_key)
+
+
+def _load(context: SecureContext, identity: Identity) -> None:
+    _load_chain(context, identity)
     context.load_verify_locations(identity.ca)
     for crl in identity.crls:
         context.load_verify_locations(crl)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
+import ssl
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
-from meterseal.collection.config import Identity, StationSettings, UplinkSettings
+from meterseal.collection.config import (
+    HttpsSettings,
+    Identity,
+    ServerIdentity,
+    StationSettings,
+    UplinkSettings,
+)
 from meterseal.collection.display.service import serve, serve_on
+from support.contexts import client_context, files
+from support.display import PASSWORD
+from support.international import write_international
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from meterseal.collection.display.display import Display
 
 
@@ -74,6 +86,56 @@ def test_the_first_start_tells_a_one_time_password(
         assert f"one-time password {password}" in caplog.text
 
     asyncio.run(go())
+
+
+def test_https_serves_common_browsers_and_those_with_sm_suites_on_one_port(
+    display: Display, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pem, pair = write_international(tmp_path), files().server_pair_pem
+    https = HttpsSettings(
+        international=ServerIdentity(certificate=pem, key=pem),
+        sm=ServerIdentity(
+            certificate=Path(pair), key=Path(files().server_sign_key),
+            encryption_key=Path(files().server_enc_key),
+        ),
+    )  # fmt: skip
+    clients = {
+        "international": ssl.create_default_context(cafile=str(pem)),
+        "TLCP": client_context("tlcp"),
+        "TLS 1.3 with SM": client_context("tls13-sm"),
+    }
+
+    async def go() -> None:
+        caplog.set_level(logging.INFO, "meterseal.display")
+        its = settings(tmp_path, "127.0.0.1:0").model_copy(
+            update={"https": https, "state": tmp_path / "state"}
+        )
+        running = asyncio.create_task(serve(station_of(display), its))  # type: ignore[arg-type]
+        while (found := re.search(r"is at https://127.0.0.1:(\d+)", caplog.text)) is None:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        address = f"https://localhost:{found[1]}"
+        for name, context in clients.items():
+            async with httpx.AsyncClient(base_url=address, verify=context) as client:
+                form = {"name": "vera", "password": PASSWORD}
+                answer = await client.post("/login", data=form, headers={"Origin": address})
+                assert (name, answer.status_code) == (name, 303)
+                assert "Secure" in answer.headers["set-cookie"]
+                assert (await client.get("/api/meters")).status_code == 200
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "international = {certificate = 'c', key = 'k', encryption_key = 'e'}"],
+)
+def test_https_that_seals_nothing_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        HttpsSettings.model_validate(tomllib.loads(wrong))
 
 
 def test_a_taken_address_is_an_error_and_no_exit(display: Display, tmp_path: Path) -> None:

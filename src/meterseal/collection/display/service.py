@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from meterseal.collection.config import split_address
+from meterseal.collection.credentials import https_context
 from meterseal.collection.display.app import make_app
 from meterseal.collection.display.display import Display
 from meterseal.collection.display.users import FIRST_USER, Users
 from meterseal.x509 import TrustStore, load_certificates
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from meterseal.collection.config import StationSettings
@@ -35,7 +37,8 @@ async def serve(station: Station, settings: StationSettings) -> None:
     """Serve the display of a station until cancelled; without an address there is none.
 
     The first start makes a user and tells its one-time password in the log and in a file. Raises
-    `OSError` if the address cannot be listened on, `UsageError` if the file of users is damaged.
+    `OSError` if the address cannot be listened on or a file of HTTPS is missing or wrong,
+    `UsageError` if the file of users is damaged.
     """
     if settings.listen is None:
         return
@@ -53,14 +56,20 @@ async def serve(station: Station, settings: StationSettings) -> None:
         trust=lambda: TrustStore(load_certificates(station.config.ca.read_bytes())),
         metrics=station.metrics.registry,
     )
+    context = None if settings.https is None else https_context(settings.https)
     host, port = split_address(settings.listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
-        await serve_on(listener, display)
+        await serve_on(listener, display, context)
 
 
-async def serve_on(listener: socket.socket, display: Display) -> None:
-    """Serve a display on a socket that listens, until cancelled; answers under way are finished."""
+async def serve_on(
+    listener: socket.socket, display: Display, context: ssl.SSLContext | None = None
+) -> None:
+    """Serve a display on a socket that listens, until cancelled; answers under way are finished.
+
+    With a context it is HTTPS, and session cookies cross nothing else.
+    """
     config = uvicorn.Config(
         make_app(display),
         lifespan="off",
@@ -72,10 +81,12 @@ async def serve_on(listener: socket.socket, display: Display) -> None:
         limit_concurrency=_MOST_AT_ONCE,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
+        ssl_context_factory=None if context is None else lambda *_: context,
     )
     server = _Server(config)
     host, port = listener.getsockname()[:2]
-    _log.info("the display of %s is at http://%s:%d/", display.name, host, port)
+    scheme = "http" if context is None else "https"
+    _log.info("the display of %s is at %s://%s:%d/", display.name, scheme, host, port)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(running)
