@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     Forge: TypeAlias = Callable[[int, int], bytes]
 
-__all__ = ["ATTACKS", "bad_points", "small_order_points"]
+__all__ = ["ATTACKS", "bad_points", "ciphertext_with", "small_order_points"]
 
 _POINT_LENGTH: Final = 65
 
@@ -188,12 +188,17 @@ def points(notes: Notes) -> None:
     _points_control(notes)
 
 
+def ciphertext_with(point: bytes) -> bytes:
+    """Return a ClientKeyExchange of TLCP's ECC suites whose C1 is this (GM/T 0009)."""
+    x, y = int.from_bytes(point[1:33]), int.from_bytes(point[33:])
+    parts = (der.integer(x), der.integer(y), der.octet_string(bytes(32)))
+    return vector16(der.sequence(*parts, der.octet_string(bytes(48))))
+
+
 def _points_as_c1(notes: Notes, found: dict[str, bytes]) -> None:
     protocol = PROTOCOLS["TLCP ECC"]
     for what, point in found.items():
-        x, y = int.from_bytes(point[1:33]), int.from_bytes(point[33:])
-        parts = (der.integer(x), der.integer(y), der.octet_string(bytes(32)))
-        c1 = vector16(der.sequence(*parts, der.octet_string(bytes(48))))
+        c1 = ciphertext_with(point)
         change = in_message(CLIENT, _CKE, lambda _, body=c1: body)  # type: ignore[misc]
         met = meet(protocol.client(credential=None), _anyone(protocol), change)
         notes.tried(f"TLCP ECC: C1 {what}", f"server {met.server}", held=met.is_refused)
