@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from meterseal.lab.attack.notes import Attack, Outcome
-    from meterseal.lab.attack.outside import Target
+    from meterseal.lab.attack.target import Target
 
 _INTERRUPTED = 130
 
@@ -94,7 +94,7 @@ def _target(
     from meterseal.cli.inputs import load_credential, load_trust, offered_suites
     from meterseal.cli.session import split_address
     from meterseal.lab.attack.ends import Protocol as Spoken
-    from meterseal.lab.attack.outside import Target
+    from meterseal.lab.attack.target import Target
     from meterseal.transport import ClientConfig
 
     if protocol is Protocol.AUTO:

@@ -15,7 +15,7 @@ from meterseal.lab.attack import campaign, outside
 from meterseal.lab.attack.ends import PROTOCOLS, Server
 from meterseal.lab.attack.identities import SERVER_NAME, world
 from meterseal.lab.attack.notes import Verdict
-from meterseal.lab.attack.outside import Target
+from meterseal.lab.attack.target import Target
 from meterseal.lab.attack.wire import message
 from meterseal.transport import ClientAuthentication
 from meterseal.transport.messages import ServerHello

@@ -18,8 +18,10 @@ from meterseal.lab.attack import (
     readings,
     receipts,
     replay,
+    signatures,
     stolen,
     tamper,
+    thieves,
     timing,
 )
 
@@ -36,9 +38,9 @@ ROOMS: Final = {
     "tamper": tamper.ATTACKS,
     "downgrade": downgrade.ATTACKS,
     "endings": endings.ATTACKS,
-    "readings": readings.ATTACKS + receipts.ATTACKS,
+    "readings": readings.ATTACKS + thieves.ATTACKS + receipts.ATTACKS,
     "oracle": oracle.ATTACKS,
-    "curve": curve.ATTACKS,
+    "curve": curve.ATTACKS + signatures.ATTACKS,
     "certificates": certificates.ATTACKS,
     "flood": flood.ATTACKS,
     "stolen": stolen.ATTACKS,

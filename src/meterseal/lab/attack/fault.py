@@ -20,7 +20,7 @@ from meterseal.crypto.backends import available_backends, backend, force_backend
 from meterseal.crypto.checked import VerifyingSigner
 from meterseal.crypto.sm3 import sm3
 from meterseal.errors import FaultDetected, InvalidSignature
-from meterseal.lab.attack.curve_arithmetic import N, P, add, multiply, octets
+from meterseal.lab.attack.curve_arithmetic import N, P, octets
 from meterseal.lab.attack.notes import Attack, Notes, Skipped
 
 if TYPE_CHECKING:
@@ -200,22 +200,33 @@ def _recovered(public: sm2.PublicKey, e: int, faulty: Mapping[int, tuple[int, in
     """The private key from one signature for each bit of d that had turned.
 
     If the bit was b, d' = d + (1 - 2b) 2^i, and [s]G + [r + s]P is [k - (1 - 2b) r 2^i]G, where x
-    of [k]G is known from r: one of the two values of b fits.
+    of [k]G is known from r: one of the two values of b fits. The lowest bit is guessed: for it
+    the verification that is asked would have to take r = 0.
     """
-    raw = public.to_bytes()
-    point = int.from_bytes(raw[1:33]), int.from_bytes(raw[33:])
     d = 0
     for bit, (r, s) in faulty.items():
-        fixed = multiply((r + s) % N, point)
-        fits = [
-            b
-            for b in (0, 1)
-            if _x(add(fixed, _times_g(s + (1 - 2 * b) * (r << bit)))) % N == (r - e) % N
-        ]
+        fits = [b for b in (0, 1) if _fits(public, e, r, s, (1 - 2 * b) * (r << bit))]
         if len(fits) != 1:
             return None
         d |= fits[0] << bit
-    return d
+    keys = (sm2.PrivateKey.from_bytes(octets(it)) for it in (d, d | 1))
+    return next((int.from_bytes(it.to_bytes()) for it in keys if it.public_key() == public), None)
+
+
+def _fits(public: sm2.PublicKey, e: int, r: int, s: int, shift: int) -> bool:
+    """Whether x of [s + shift]G + [r + s]P is r - e: asked of anybody's verification.
+
+    It checks x of [s*]G + [r* + s*]P against r* - e*, for r*, s* and e* that we choose.
+    """
+    s_star = (s + shift) % N
+    r_star = (r + s - s_star) % N
+    e_star = (r_star - r + e) % N
+    forged = der.sequence(der.integer(r_star), der.integer(s_star))
+    try:
+        public.verify_digest(forged, octets(e_star))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _times_g(k: int) -> tuple[int, int]:
@@ -223,16 +234,12 @@ def _times_g(k: int) -> tuple[int, int]:
     return int.from_bytes(raw[1:33]), int.from_bytes(raw[33:])
 
 
-def _x(point: tuple[int, int] | None) -> int:
-    return -1 if point is None else point[0]
-
-
 def _control(notes: Notes) -> None:
     key = sm2.PrivateKey.generate()
     d = int.from_bytes(key.to_bytes())
     inverse = pow(1 + d, -1, N)
     e = int.from_bytes(secrets.token_bytes(_SIZE)) % N
-    faulty = {bit: _Careless(d ^ 1 << bit, inverse).sign_digest(e) for bit in range(_BITS)}
+    faulty = {bit: _Careless(d ^ 1 << bit, inverse).sign_digest(e) for bit in range(1, _BITS)}
     found = _recovered(key.public_key(), e, faulty)
     said = f"{len(faulty)} faulty signatures gave " + ("the key" if found == d else "nothing")
     notes.control("a signer that releases what it computed", said, fell=found == d)

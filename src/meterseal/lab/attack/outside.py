@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from meterseal.errors import AlertDescription, MeterSealError
+from meterseal.errors import AlertDescription
 from meterseal.lab.attack.curve import bad_points, ciphertext_with
-from meterseal.lab.attack.ends import READING, Protocol, Visit, visit
+from meterseal.lab.attack.ends import READING, Visit, visit
 from meterseal.lab.attack.notes import Attack, Notes, Skipped
 from meterseal.lab.attack.relay import Relay
+from meterseal.lab.attack.target import CONNECT, QUIET, listen
 from meterseal.lab.attack.wire import (
     CLIENT,
     flipped,
     in_message,
     message,
-    messages,
-    records,
-    with_client_hello,
 )
-from meterseal.transport import ClientConfig, Connection
 from meterseal.transport.codepoints import (
-    ALERT,
-    CHANGE_CIPHER_SPEC,
     FALLBACK_SCSV,
-    HANDSHAKE,
     HEADER_LENGTH,
     TLCP,
     TLS12,
@@ -40,128 +34,18 @@ from meterseal.transport.codepoints import (
     ExtensionType,
     HandshakeType,
 )
-from meterseal.transport.messages import ServerHello
-from meterseal.transport.wire import Cursor, vector8, vector16
+from meterseal.transport.wire import vector8, vector16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from meterseal.lab.attack.target import Answer, Target
     from meterseal.net import SecureSocket
     from meterseal.transport.messages import ClientHello
 
-__all__ = ["Answer", "Target", "attacks"]
+__all__ = ["attacks"]
 
-_QUIET: Final = 1.0
-"""Seconds without a word that count as silence."""
-_CONNECT: Final = 10.0
 _SENTINELS: Final = (b"DOWNGRD\x01", b"DOWNGRD\x00")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A server, and how to speak with it honestly.
-
-    `config` may lack trust or a certificate: what needs a session is then skipped. `floods` says
-    that the owner agreed to many connections at once.
-    """
-
-    address: tuple[str, int]
-    name: str
-    protocol: Protocol
-    config: ClientConfig
-    floods: bool = False
-
-    def hello(self, change: Callable[[ClientHello], dict[str, Any]] = lambda _: {}) -> bytes:
-        """Return an honest hello, or one altered."""
-        record = Connection.client(self.config, self.name).data_to_send()
-        return with_client_hello(change)(CLIENT, 0, record)
-
-    def ask(self, *parts: bytes) -> Answer:
-        """Say something, each part after an answer to the one before; return what came at last."""
-        with socket.create_connection(self.address, _CONNECT) as raw:
-            raw.settimeout(_QUIET)
-            answer = Answer(b"", is_closed=False)
-            for part in parts:
-                with contextlib.suppress(OSError):
-                    raw.sendall(part)
-                answer = _listen(raw)
-                if answer.is_closed:
-                    break
-            return answer
-
-    def visit(self, act: Callable[[SecureSocket, bytearray], None]) -> Visit:
-        """Have a whole session with it."""
-        return visit(self.address, self.config, name=self.name, act=act)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said until it was silent or gone."""
-
-    stream: bytes
-    is_closed: bool
-
-    @property
-    def hello(self) -> ServerHello | None:
-        """Its ServerHello, if it went on with the handshake."""
-        body = b"".join(it[HEADER_LENGTH:] for it in self._records() if it[0] == HANDSHAKE)
-        for each in messages(body):
-            if each[0] == HandshakeType.SERVER_HELLO:
-                with contextlib.suppress(MeterSealError):
-                    return ServerHello.decode(Cursor(each, 4))
-        return None
-
-    @property
-    def alert(self) -> int | None:
-        """Its alert, if it said one in the clear."""
-        for record in self._records():
-            if record[0] == ALERT and len(record) == HEADER_LENGTH + 2:
-                return record[-1]
-        return None
-
-    @property
-    def has_changed_keys(self) -> bool:
-        """Whether it said ChangeCipherSpec: it went on with the keys."""
-        return any(record[0] == CHANGE_CIPHER_SPEC for record in self._records())
-
-    def _records(self) -> Iterator[bytes]:
-        return (it for it in records(self.stream) if len(it) > HEADER_LENGTH)
-
-    def __str__(self) -> str:
-        if self.hello is not None:
-            said = f"ServerHello of {self.hello.version:#06x}, suite {self.hello.cipher_suite:#06x}"
-        elif self.alert is not None:
-            known = {it.value: it.name.lower() for it in AlertDescription}
-            said = f"alert {known.get(self.alert, '?')} ({self.alert})"
-        else:
-            said = f"{len(self.stream)} bytes" if self.stream else "nothing"
-        return f"server said {said}{' and closed' if self.is_closed else ''}"
-
-
-def _listen(raw: socket.socket) -> Answer:
-    stream = b""
-    with contextlib.suppress(TimeoutError):
-        while True:
-            try:
-                part = raw.recv(65_536)
-            except ConnectionError:
-                part = b""
-            if not part:
-                return Answer(stream, is_closed=True)
-            stream += part
-            if _is_flight(stream):
-                break
-    return Answer(stream, is_closed=False)
-
-
-def _is_flight(stream: bytes) -> bool:
-    """Whether a server has said all that it says in one go: nobody need wait for silence."""
-    body = b""
-    for record in records(stream):
-        if record[0] == CHANGE_CIPHER_SPEC:
-            return True
-        body += record[HEADER_LENGTH:] if record[0] == HANDSHAKE else b""
-    return any(each[0] == HandshakeType.SERVER_HELLO_DONE for each in messages(body))
 
 
 def attacks(target: Target) -> tuple[Attack, ...]:
@@ -366,11 +250,11 @@ def _malformed(target: Target, good: bytes, body: bytes) -> dict[str, bytes]:
 
 
 def _cut_off(target: Target, part: bytes) -> Answer:
-    with socket.create_connection(target.address, _CONNECT) as raw:
-        raw.settimeout(_QUIET)
+    with socket.create_connection(target.address, CONNECT) as raw:
+        raw.settimeout(QUIET)
         raw.sendall(part)
         raw.shutdown(socket.SHUT_WR)
-        return _listen(raw)
+        return listen(raw)
 
 
 def points(target: Target, notes: Notes) -> None:
@@ -419,7 +303,7 @@ def _with_exchange(target: Target, codes: tuple[int, ...], body: bytes) -> Visit
     offered = tuple(suite for suite in target.protocol.suites if suite.code in codes)
     config = replace(target.config, suites=offered)
     change = in_message(CLIENT, HandshakeType.CLIENT_KEY_EXCHANGE, lambda _: body)
-    with Relay(target.address, change, 2 * _QUIET) as relay:
+    with Relay(target.address, change, 2 * QUIET) as relay:
         return visit(relay.address, config, name=target.name)
 
 
@@ -446,7 +330,7 @@ def renegotiation(target: Target, notes: Notes) -> None:
     hello = target.hello()[HEADER_LENGTH:]
 
     def act(it: SecureSocket, data: bytearray) -> None:
-        it.raw.settimeout(2 * _QUIET)
+        it.raw.settimeout(2 * QUIET)
         it._connection._driver.send_encoded(hello)  # noqa: SLF001  (an attacker's liberty)
         it.sendall(b"")
         while part := it.recv():
@@ -470,7 +354,7 @@ def altered_records(target: Target, notes: Notes) -> None:
         def act(
             it: SecureSocket, data: bytearray, change: Callable[[bytes], bytes] = alter
         ) -> None:
-            it.raw.settimeout(2 * _QUIET)
+            it.raw.settimeout(2 * QUIET)
             it._connection.send_data(READING)  # noqa: SLF001
             it.raw.sendall(change(it._connection.data_to_send()))  # noqa: SLF001
             while part := it.recv():
@@ -493,7 +377,7 @@ def flood(target: Target, notes: Notes) -> None:
         opened = 0
         for number in range(_CROWD):
             with contextlib.suppress(OSError):
-                raw = stack.enter_context(socket.create_connection(target.address, _CONNECT))
+                raw = stack.enter_context(socket.create_connection(target.address, CONNECT))
                 opened += 1
                 if number % 2:
                     raw.sendall(half)
