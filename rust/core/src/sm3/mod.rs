@@ -1,8 +1,9 @@
 //! SM3, the cryptographic hash of GB/T 32905-2016.
 
+#[macro_use]
+mod portable;
 mod arch;
 mod hidden;
-mod portable;
 
 use zeroize::Zeroize;
 
