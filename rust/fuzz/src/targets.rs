@@ -137,7 +137,7 @@ fn cbc_record(data: &[u8]) {
     let mut record =
         [&[23, 1, 1][..], &((plain.len() + 16) as u16).to_be_bytes(), &[9; 16]].concat();
     let key = sm4::Key::new(block[64..80].try_into().expect("16 bytes"));
-    match cbc::encrypt(key, &[9; 16], &plain, false) {
+    match cbc::encrypt(&key, &[9; 16], &plain, false) {
         Ok(sealed) => record.extend(sealed),
         Err(_) => record.extend(&plain), // no whole blocks
     }
@@ -227,8 +227,8 @@ fn aead(data: &[u8]) {
 /// PKCS #7 padding, against a plain reading of it.
 fn padding(data: &[u8]) {
     let key = sm4::Key::new(&[8; 16]);
-    let Ok(sealed) = cbc::encrypt(key.clone(), &[9; 16], data, false) else { return };
-    let opened = alike(|| cbc::decrypt(key.clone(), &[9; 16], &sealed, true).map(|p| p.to_vec()));
+    let Ok(sealed) = cbc::encrypt(&key, &[9; 16], data, false) else { return };
+    let opened = alike(|| cbc::decrypt(&key, &[9; 16], &sealed, true).map(|p| p.to_vec()));
     let expected = data.last().and_then(|&last| {
         let start = data.len().checked_sub(usize::from(last))?;
         let good = (1..=16).contains(&last) && data[start..].iter().all(|&byte| byte == last);

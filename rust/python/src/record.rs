@@ -261,8 +261,10 @@ impl CbcSealer {
         content_type: u8,
         data: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let sealed = detached(py, data.len(), || self.0.seal(content_type, &data));
-        Ok(PyBytes::new(py, &sealed.map_err(raise)?))
+        let length = self.0.sealed_length(data.len()).map_err(raise)?;
+        PyBytes::new_with(py, length, |out| {
+            detached(py, length, || self.0.seal(content_type, &data, out)).map_err(raise)
+        })
     }
 
     /// The sequence number of the next record.

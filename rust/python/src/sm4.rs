@@ -157,8 +157,9 @@ fn sm4_cbc_encrypt<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (key, iv) = (Key::new(fixed("SM4 key", &key)?), fixed("SM4-CBC iv", &iv)?);
     whole_blocks(&data, padding)?;
-    let out = detached(py, data.len(), || cbc::encrypt(key, iv, &data, padding));
-    Ok(PyBytes::new(py, &out.map_err(raise)?))
+    PyBytes::new_with(py, cbc::encrypted_length(data.len(), padding), |out| {
+        detached(py, data.len(), || cbc::encrypt_to(&key, iv, &data, out)).map_err(raise)
+    })
 }
 
 /// Returns the plaintext of CBC (GB/T 17964-2021).
@@ -176,8 +177,10 @@ fn sm4_cbc_decrypt<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (key, iv) = (Key::new(fixed("SM4 key", &key)?), fixed("SM4-CBC iv", &iv)?);
     whole_blocks(&data, false)?;
-    let out = detached(py, data.len(), || cbc::decrypt(key, iv, &data, padding));
-    Ok(PyBytes::new(py, &out.map_err(raise)?))
+    let length = cbc::decrypted_length(&key, iv, &data, padding).map_err(raise)?;
+    PyBytes::new_with(py, length, |out| {
+        detached(py, length, || cbc::decrypt_to(&key, iv, &data, out)).map_err(raise)
+    })
 }
 
 /// Returns the data encrypted or decrypted in counter mode (GB/T 17964-2021).

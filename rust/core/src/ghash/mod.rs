@@ -129,6 +129,12 @@ impl Drop for Ghash {
     }
 }
 
+/// Whether the AVX-512 back-end gives what the portable one gives; for a CPU that has it.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn wide_path_agrees() -> bool {
+    arch::wide_path_agrees()
+}
+
 #[inline(always)]
 fn from_block(block: &Block) -> Element {
     let value = u128::from_be_bytes(*block);

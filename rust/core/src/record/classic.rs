@@ -311,19 +311,13 @@ impl GcmOpener {
     /// The first record that is empty or does not open ends the run and is left as it was found,
     /// for [`GcmOpener::open`] to say what is wrong with it.
     pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
-        let mut run = Run::default();
         if self.dead {
-            return run;
+            return Run::default();
         }
-        for record in self.run(stream) {
-            let end = run.content + record.len() - OVERHEAD;
-            let Some(content) = out.get_mut(run.content..end) else { break };
-            if self.open_record(record, content).is_err() {
-                break;
-            }
-            run = Run { taken: run.taken + record.len(), content: end };
-        }
-        run
+        let records = self.run(stream);
+        run::open_each(records, OVERHEAD, out, |record, content| {
+            self.open_record(record, content).is_ok()
+        })
     }
 
     fn run<'a>(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {

@@ -5,12 +5,13 @@
 use zeroize::{Zeroize, Zeroizing};
 
 use super::run::{self, APPLICATION_DATA, Run};
+use super::tls13_ccm;
 use super::tls13_schedule::TrafficSecret;
 use crate::ct;
 use crate::error::Error;
+use crate::sm4::KEY_SIZE;
 use crate::sm4::ccm::Ccm;
 use crate::sm4::gcm::{Gcm, TAG_SIZE};
-use crate::sm4::{Block, KEY_SIZE};
 
 /// Bytes of a record header: type, version, length.
 pub const HEADER_SIZE: usize = 5;
@@ -19,7 +20,8 @@ pub const MAX_FRAGMENT: usize = 1 << 14;
 /// Bytes that protection adds to a fragment: header, content type, tag.
 pub const OVERHEAD: usize = HEADER_SIZE + 1 + TAG_SIZE;
 
-const NONCE_SIZE: usize = 12;
+/// Bytes of the nonce of a record.
+pub(super) const NONCE_SIZE: usize = 12;
 /// The outer content type and version of every protected record (RFC 8446, 5.2).
 const OUTER: [u8; 3] = [23, 3, 3];
 
@@ -57,47 +59,6 @@ enum Aead {
 }
 
 impl Aead {
-    /// Seals a fragment and its content type into `out`.
-    fn encrypt_to(
-        &self,
-        nonce: &[u8],
-        aad: &[u8],
-        (fragment, content_type): (&[u8], u8),
-        out: &mut [u8],
-    ) -> Result<Block, Error> {
-        match self {
-            Self::Gcm(gcm) => gcm.encrypt_to(nonce, aad, &[fragment, &[content_type]], out),
-            Self::Ccm(ccm) => {
-                out[..fragment.len()].copy_from_slice(fragment);
-                out[fragment.len()] = content_type;
-                ccm.encrypt(nonce, aad, out)
-            }
-        }
-    }
-
-    /// Opens into `out` all but the last byte, which it returns.
-    fn decrypt_to(
-        &self,
-        nonce: &[u8],
-        aad: &[u8],
-        data: &[u8],
-        tag: &[u8],
-        out: &mut [u8],
-    ) -> Result<u8, Error> {
-        let mut last = [0];
-        match self {
-            Self::Gcm(gcm) => gcm.decrypt_to(nonce, aad, data, tag, [out, &mut last])?,
-            Self::Ccm(ccm) => {
-                let mut plain = Zeroizing::new(data.to_vec());
-                ccm.decrypt(nonce, aad, &mut plain, tag)?;
-                let (content, end) = plain.split_at(out.len());
-                out.copy_from_slice(content);
-                last.copy_from_slice(end);
-            }
-        }
-        Ok(last[0])
-    }
-
     fn decrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8], tag: &[u8]) -> Result<(), Error> {
         match self {
             Self::Gcm(gcm) => gcm.decrypt(nonce, aad, data, tag),
@@ -129,12 +90,22 @@ impl Protection {
         Self::new(self.secret.next_generation()?)
     }
 
-    /// The per-record nonce (RFC 8446, 5.3).
+    /// The nonce of the next record.
     fn nonce(&self) -> [u8; NONCE_SIZE] {
+        self.nonce_of(self.sequence)
+    }
+
+    /// The per-record nonce (RFC 8446, 5.3).
+    fn nonce_of(&self, sequence: u64) -> [u8; NONCE_SIZE] {
         let mut nonce = self.iv;
-        let sequence = self.sequence.to_be_bytes();
+        let sequence = sequence.to_be_bytes();
         nonce[NONCE_SIZE - 8..].iter_mut().zip(sequence).for_each(|(n, s)| *n ^= s);
         nonce
+    }
+
+    /// The nonces from the next record on, as far as sequence numbers go.
+    fn nonces(&self) -> impl Iterator<Item = [u8; NONCE_SIZE]> {
+        (self.sequence..u64::MAX).map(|sequence| self.nonce_of(sequence))
     }
 }
 
@@ -221,12 +192,14 @@ impl Sealer {
         if self.sequence().checked_add(count).is_none_or(|end| end > self.limit) {
             return Err(Error::Exhausted);
         }
-        if data.is_empty() {
-            return self.seal_record(content_type, data, out);
+        let size = self.fragment + OVERHEAD;
+        let fragments = data.chunks(self.fragment).chain(data.is_empty().then_some(data));
+        for (fragment, record) in fragments.zip(out.chunks_mut(size)) {
+            self.begin_record(content_type, fragment, record)?;
         }
-        let records = out.chunks_mut(self.fragment + OVERHEAD);
-        for (fragment, record) in data.chunks(self.fragment).zip(records) {
-            self.seal_record(content_type, fragment, record)?;
+        if let Aead::Ccm(ccm) = &self.protection.aead {
+            tls13_ccm::seal(ccm, self.protection.nonces(), out, size)?;
+            self.protection.sequence += count;
         }
         Ok(())
     }
@@ -235,21 +208,26 @@ impl Sealer {
         data.div_ceil(self.fragment).max(1)
     }
 
-    fn seal_record(
+    /// Writes a record: with GCM sealed, with CCM as it will be sealed together with others.
+    fn begin_record(
         &mut self,
         content_type: u8,
         fragment: &[u8],
         record: &mut [u8],
     ) -> Result<(), Error> {
         let (header, body) = record.split_at_mut(HEADER_SIZE);
-        let (inner, tag) = body.split_at_mut(fragment.len() + 1);
         header[..3].copy_from_slice(&OUTER);
-        header[3..].copy_from_slice(&((inner.len() + TAG_SIZE) as u16).to_be_bytes());
-        let nonce = self.protection.nonce();
-        let sealed =
-            self.protection.aead.encrypt_to(&nonce, header, (fragment, content_type), inner);
-        tag.copy_from_slice(&sealed?);
-        self.protection.sequence += 1;
+        header[3..].copy_from_slice(&(body.len() as u16).to_be_bytes());
+        let (inner, tag) = body.split_at_mut(fragment.len() + 1);
+        if let Aead::Gcm(gcm) = &self.protection.aead {
+            let (nonce, parts) = (self.protection.nonce(), [fragment, &[content_type]]);
+            tag.copy_from_slice(&gcm.encrypt_to(&nonce, header, &parts, inner)?);
+            self.protection.sequence += 1;
+        } else {
+            let (content, last) = inner.split_at_mut(fragment.len());
+            content.copy_from_slice(fragment);
+            last.fill(content_type);
+        }
         Ok(())
     }
 }
@@ -328,25 +306,35 @@ impl Opener {
     /// The first record that is empty, carries something else or padding, or does not open, ends the
     /// run and is left as it was found, for [`Opener::open`].
     pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
-        let mut run = Run::default();
         if self.dead {
-            return run;
+            return Run::default();
         }
-        for record in self.run(stream) {
-            let end = run.content + record.len() - OVERHEAD;
-            let Some(content) = out.get_mut(run.content..end) else { break };
+        let (records, protection) = (self.run(stream), &mut self.protection);
+        let gcm = match &protection.aead {
+            Aead::Gcm(gcm) => gcm,
+            Aead::Ccm(ccm) => {
+                let (run, count) = tls13_ccm::open_run(ccm, protection.nonces(), records, out);
+                protection.sequence += count;
+                return run;
+            }
+        };
+        let mut nonces = protection.nonces();
+        let mut count = 0;
+        let run = run::open_each(records, OVERHEAD, out, |record, content| {
             let (header, body) = record.split_at(HEADER_SIZE);
             let (text, tag) = body.split_at(body.len() - TAG_SIZE);
-            let nonce = self.protection.nonce();
-            let last = self.protection.aead.decrypt_to(&nonce, header, text, tag, content);
-            let next = self.sequence().checked_add(1);
-            let (Ok(APPLICATION_DATA), Some(next)) = (last, next) else {
+            let mut last = [0];
+            let Some(nonce) = nonces.next() else { return false };
+            let opened = gcm.decrypt_to(&nonce, header, text, tag, [&mut *content, &mut last]);
+            if opened.is_err() || last != [APPLICATION_DATA] {
                 content.zeroize();
-                break;
-            };
-            self.protection.sequence = next;
-            run = Run { taken: run.taken + record.len(), content: end };
-        }
+                return false;
+            }
+            count += 1;
+            true
+        });
+        drop(nonces);
+        protection.sequence += count;
         run
     }
 
@@ -477,6 +465,36 @@ mod tests {
                 assert_eq!(run, Run { taken: length * whole, content: 10 * whole });
                 assert_eq!(out, vec![5; 10 * whole]);
             }
+        }
+    }
+
+    #[test]
+    fn many_records_are_sealed_and_opened_as_few() {
+        for algorithm in ALGORITHMS {
+            let data: Vec<u8> = (0..1505).map(|i| i as u8).collect();
+            let records = on_every_backend(|| {
+                let (mut sealer, mut opener) = pair(algorithm, 10);
+                let records = seal(&mut sealer, 23, &data).unwrap_or_default();
+                let mut out = vec![0; opener.run_length(&records)];
+                let run = opener.open_run(&records, &mut out);
+                assert_eq!(run, Run { taken: records.len(), content: data.len() });
+                assert_eq!((&out, opener.sequence(), sealer.sequence()), (&data, 151, 151));
+                records
+            });
+            let (mut one_by_one, _) = pair(algorithm, 10);
+            let pieces = data
+                .chunks(10)
+                .flat_map(|piece| seal(&mut one_by_one, 23, piece).unwrap_or_default());
+            assert_eq!(records, pieces.collect::<Vec<_>>());
+            // The hundredth record does not open, those before it do.
+            let mut forged = records.clone();
+            forged[99 * (10 + OVERHEAD) + 9] ^= 1;
+            let (_, mut opener) = pair(algorithm, 10);
+            let mut out = vec![0; opener.run_length(&forged)];
+            let run = opener.open_run(&forged, &mut out);
+            assert_eq!(run, Run { taken: 99 * (10 + OVERHEAD), content: 990 });
+            assert_eq!((&out[..990], opener.sequence()), (&data[..990], 99));
+            assert!(out[990..].iter().all(|byte| *byte == 0), "nothing more came out");
         }
     }
 

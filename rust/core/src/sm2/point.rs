@@ -134,8 +134,10 @@ impl Jacobian {
         let third = A::mul_sum(&A::sub(&self.x, &delta), &self.x, &delta);
         let beta = A::mul(&self.x, &gamma);
         let alpha = A::add(&A::half(&third), &third);
-        self.x = A::sub(&A::sub(&A::sqr(&alpha), &beta), &beta);
-        self.y = A::mul_sub_sqr(&alpha, &A::sub(&beta, &self.x), &gamma);
+        let alpha_squared = A::sqr(&alpha);
+        let gamma_squared = A::sqr(&gamma);
+        self.x = A::sub(&A::sub(&alpha_squared, &beta), &beta);
+        self.y = A::sub(&A::mul(&alpha, &A::sub(&beta, &self.x)), &gamma_squared);
     }
 
     /// P with what its additions need.
@@ -164,8 +166,9 @@ impl Jacobian {
         let r_squared = A::sqr(&r);
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&u, &h_squared);
+        let subtrahend = A::mul(&s, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
-        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &s, &h_cubed);
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
         h.is_zero() & r.is_zero()
     }
 
@@ -183,8 +186,9 @@ impl Jacobian {
         self.z = A::mul(&self.z, &h);
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&self.x, &h_squared);
+        let subtrahend = A::mul(&self.y, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
-        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &self.y, &h_cubed);
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
         h.is_zero() & r.is_zero()
     }
 
@@ -243,8 +247,7 @@ pub struct Extended {
     pub x: Fe,
     y: Fe,
     zz: Fe,
-    /// ZZZ
-    pub zzz: Fe,
+    zzz: Fe,
 }
 
 impl Extended {
@@ -273,28 +276,21 @@ impl Extended {
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&self.x, &h_squared);
         self.zz = A::mul(&self.zz, &h_squared);
+        let subtrahend = A::mul(&self.y, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
         self.zzz = A::mul(&self.zzz, &h_cubed);
-        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &self.y, &h_cubed);
-    }
-
-    /// Ones if infinity.
-    #[must_use]
-    pub fn is_infinity(&self) -> u64 {
-        self.zz.is_zero()
+        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
     }
 
     /// The affine form; `None` for infinity.
     #[must_use]
     pub fn to_affine<A: Arithmetic>(&self) -> Option<Affine> {
-        (self.is_infinity() == 0).then(|| self.scaled_by::<A>(&self.zzz.invert()))
-    }
-
-    /// The affine form, given 1/ZZZ.
-    #[must_use]
-    pub fn scaled_by<A: Arithmetic>(&self, zzz_inverse: &Fe) -> Affine {
-        let z_inverse = A::mul(&self.zz, zzz_inverse);
-        Affine { x: A::mul(&self.x, &A::sqr(&z_inverse)), y: A::mul(&self.y, zzz_inverse) }
+        if self.zz.is_zero() != 0 {
+            return None;
+        }
+        let inverse = self.zzz.invert();
+        let z_inverse = A::mul(&self.zz, &inverse);
+        Some(Affine { x: A::mul(&self.x, &A::sqr(&z_inverse)), y: A::mul(&self.y, &inverse) })
     }
 }
 

@@ -27,11 +27,7 @@ impl Encryptor {
     pub fn update(&mut self, data: &[u8], out: &mut Vec<u8>) {
         let start = self.pending.release(data, 0, out);
         let (blocks, _) = out[start..].as_chunks_mut::<BLOCK_SIZE>();
-        for block in blocks {
-            block.iter_mut().zip(self.chain).for_each(|(byte, chain)| *byte ^= chain);
-            self.key.encrypt_block(block);
-            self.chain = *block;
-        }
+        self.key.encrypt_chains::<true>(core::slice::from_mut(&mut self.chain), &mut [blocks]);
     }
 
     /// Ends the message.
@@ -95,16 +91,75 @@ impl Decryptor {
     }
 }
 
+/// Bytes of the ciphertext of so many.
+#[must_use]
+pub fn encrypted_length(data: usize, padding: bool) -> usize {
+    if padding { data - data % BLOCK_SIZE + BLOCK_SIZE } else { data }
+}
+
+/// Encrypts a whole message into `out` of [`encrypted_length`] bytes; what that is longer than the
+/// message is padding.
+///
+/// # Errors
+/// [`Error::InvalidInput`] if `out` is not whole blocks, of which at most one is padding.
+pub fn encrypt_to(key: &Key, iv: &Block, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    let whole = out.len().is_multiple_of(BLOCK_SIZE);
+    if !whole || !(data.len()..=data.len() + BLOCK_SIZE).contains(&out.len()) {
+        return Err(NOT_WHOLE);
+    }
+    let (text, padding) = out.split_at_mut(data.len());
+    text.copy_from_slice(data);
+    padding.fill(padding.len() as u8);
+    key.encrypt_chains::<true>(&mut [*iv], &mut [out.as_chunks_mut().0]);
+    Ok(())
+}
+
 /// Encrypts a whole message.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] if padding is off and the message is not whole blocks.
-pub fn encrypt(key: Key, iv: &Block, data: &[u8], padding: bool) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(data.len() + BLOCK_SIZE);
-    let mut encryptor = Encryptor::new(key, iv, padding);
-    encryptor.update(data, &mut out);
-    encryptor.finalize(&mut out)?;
+pub fn encrypt(key: &Key, iv: &Block, data: &[u8], padding: bool) -> Result<Vec<u8>, Error> {
+    let mut out = vec![0; encrypted_length(data.len(), padding)];
+    encrypt_to(key, iv, data, &mut out)?;
     Ok(out)
+}
+
+/// Bytes of the plaintext, for which the padding is looked at.
+///
+/// # Errors
+/// As [`Decryptor::finalize`].
+pub fn decrypted_length(key: &Key, iv: &Block, data: &[u8], padding: bool) -> Result<usize, Error> {
+    let (blocks, []) = data.as_chunks::<BLOCK_SIZE>() else { return Err(NOT_WHOLE) };
+    if !padding {
+        return Ok(data.len());
+    }
+    let [earlier @ .., last] = blocks else {
+        return Err(Error::InvalidInput("a padded CBC ciphertext is 16, 32, ... bytes long"));
+    };
+    let mut last = Zeroizing::new([*last]);
+    key.decrypt_chain(earlier.last().unwrap_or(iv), &mut last[..]);
+    Ok(BLOCK_SIZE * earlier.len() + unpadded_length(&last[0])?)
+}
+
+/// Decrypts as much of a whole message as `out` has room for.
+///
+/// # Errors
+/// [`Error::InvalidInput`] if `out` is longer than the ciphertext, or that not whole blocks.
+pub fn decrypt_to(key: &Key, iv: &Block, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    let (blocks, []) = data.as_chunks::<BLOCK_SIZE>() else { return Err(NOT_WHOLE) };
+    if out.len() > data.len() {
+        return Err(Error::InvalidInput("the output is longer than the ciphertext"));
+    }
+    let (whole, rest) = out.as_chunks_mut::<BLOCK_SIZE>();
+    let (now, later) = blocks.split_at(whole.len());
+    whole.copy_from_slice(now);
+    key.decrypt_chain(iv, whole);
+    if let ([_, ..], [block, ..]) = (&*rest, later) {
+        let mut block = Zeroizing::new([*block]);
+        key.decrypt_chain(now.last().unwrap_or(iv), &mut block[..]);
+        rest.copy_from_slice(&block[0][..rest.len()]);
+    }
+    Ok(())
 }
 
 /// Decrypts a whole message.
@@ -112,15 +167,14 @@ pub fn encrypt(key: Key, iv: &Block, data: &[u8], padding: bool) -> Result<Vec<u
 /// # Errors
 /// As [`Decryptor::finalize`].
 pub fn decrypt(
-    key: Key,
+    key: &Key,
     iv: &Block,
     data: &[u8],
     padding: bool,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut out = Zeroizing::new(Vec::with_capacity(data.len()));
-    let mut decryptor = Decryptor::new(key, iv, padding);
-    decryptor.update(data, &mut out);
-    decryptor.finalize(&mut out)?;
+    let length = decrypted_length(key, iv, data, padding)?;
+    let mut out = Zeroizing::new(vec![0; length]);
+    decrypt_to(key, iv, data, &mut out)?;
     Ok(out)
 }
 
@@ -182,6 +236,7 @@ impl Drop for Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::on_every_backend;
 
     #[test]
     fn every_padding_is_judged() {
@@ -197,5 +252,41 @@ mod tests {
                 assert_eq!(unpadded_length(&block), Err(Error::DecryptionFailed));
             }
         }
+    }
+
+    #[test]
+    fn whole_messages_are_what_their_pieces_make() {
+        on_every_backend(|| {
+            let key = Key::new(&[3; 16]);
+            for length in (0..200).chain([511, 512, 1100]) {
+                let data: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
+                for padding in [true, length % BLOCK_SIZE != 0] {
+                    let sealed = encrypt(&key, &[9; 16], &data, padding).unwrap_or_default();
+                    let (mut pieces, cut) = (Vec::new(), length / 3);
+                    let mut encryptor = Encryptor::new(key.clone(), &[9; 16], padding);
+                    encryptor.update(&data[..cut], &mut pieces);
+                    encryptor.update(&data[cut..], &mut pieces);
+                    assert_eq!((encryptor.finalize(&mut pieces), &pieces), (Ok(()), &sealed));
+                    let opened = decrypt(&key, &[9; 16], &sealed, padding);
+                    assert_eq!(opened.map(|plain| plain.to_vec()), Ok(data.clone()));
+                    let mut pieces = Vec::new();
+                    let mut decryptor = Decryptor::new(key.clone(), &[9; 16], padding);
+                    decryptor.update(&sealed[..cut], &mut pieces);
+                    decryptor.update(&sealed[cut..], &mut pieces);
+                    assert_eq!((decryptor.finalize(&mut pieces), pieces), (Ok(()), data.clone()));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_are_refused() {
+        let key = Key::new(&[3; 16]);
+        assert!(encrypt(&key, &[9; 16], &[0; 17], false).is_err());
+        assert!(encrypt_to(&key, &[9; 16], &[0; 16], &mut [0; 48]).is_err());
+        for (length, padding) in [(0, true), (17, true), (17, false)] {
+            assert!(decrypt(&key, &[9; 16], &vec![0; length], padding).is_err());
+        }
+        assert!(decrypt_to(&key, &[9; 16], &[0; 16], &mut [0; 17]).is_err());
     }
 }

@@ -5,6 +5,8 @@
 //! words by eight bits is then rotating each plane by sixteen.
 
 use super::algebra::{Affine, FROM_TOWER, INTO_TOWER};
+use core::ops::Range;
+
 use zeroize::Zeroize;
 
 use super::{BLOCK_SIZE, Block, CK, FK, KEY_SIZE, ROUNDS};
@@ -51,6 +53,28 @@ pub fn decrypt_chain(round_keys: &[u32; ROUNDS], before: &Block, blocks: &mut [B
             let ciphertext = u128::from_ne_bytes(*block);
             *block = (u128::from_ne_bytes(*plain) ^ before).to_ne_bytes();
             before = ciphertext;
+        }
+    }
+}
+
+/// To each chain adds the blocks of its stream at `steps`, one after the other, and encrypts; with
+/// `KEEP` what comes out replaces the block.
+pub fn chain<const KEEP: bool>(
+    round_keys: &[u32; ROUNDS],
+    chains: &mut [Block],
+    streams: &mut [&mut [Block]],
+    steps: Range<usize>,
+) {
+    for step in steps {
+        for (chain, stream) in chains.iter_mut().zip(&*streams) {
+            *chain =
+                (u128::from_ne_bytes(*chain) ^ u128::from_ne_bytes(stream[step])).to_ne_bytes();
+        }
+        crypt_blocks::<false>(round_keys, chains);
+        if KEEP {
+            for (chain, stream) in chains.iter().zip(&mut *streams) {
+                stream[step] = *chain;
+            }
         }
     }
 }
@@ -217,7 +241,7 @@ fn unslice_word(batch: &mut [Block; PARALLEL], word: usize, mut planes: Planes) 
     }
 }
 
-fn load(block: &Block, word: usize) -> u32 {
+pub fn load(block: &Block, word: usize) -> u32 {
     let at = 4 * word;
     u32::from_be_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }

@@ -29,3 +29,10 @@ pub fn multiply(a: Element, b: Element) -> Element {
     }
     portable::multiply(a, b)
 }
+
+/// Whether the AVX-512 back-end gives what the portable one gives.
+#[cfg(target_arch = "x86_64")]
+pub fn wide_path_agrees() -> bool {
+    // SAFETY: asked only on a CPU that has all instructions of the AVX-512 back-end.
+    unsafe { x86_64::wide_path_agrees() }
+}

@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+use core::ops::Range;
+
 use super::{Block, KEY_SIZE, Key, ROUNDS, portable};
 
 /// Encrypts each block by itself with the back-end in use.
@@ -42,6 +44,24 @@ pub fn decrypt_chain(key: &Key, before: &Block, blocks: &mut [Block]) {
     portable::decrypt_chain(&key.round_keys, before, blocks);
 }
 
+/// To each chain adds the blocks of its stream at `steps`, one after the other, and encrypts; with
+/// `KEEP` what comes out replaces the block.
+#[inline]
+pub fn chain<const KEEP: bool>(
+    key: &Key,
+    chains: &mut [Block],
+    streams: &mut [&mut [Block]],
+    steps: Range<usize>,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        // SAFETY: as above.
+        unsafe { x86_64::chain::<KEEP>(&key.mapped, chains, streams, steps) };
+        return;
+    }
+    portable::chain::<KEEP>(&key.round_keys, chains, streams, steps);
+}
+
 /// Adds to the blocks the key stream of `counter` and those after it.
 ///
 /// The last 32 bits of the counter must not wrap on the way.
@@ -70,4 +90,11 @@ pub fn expand(key: &[u8; KEY_SIZE]) -> ([u32; ROUNDS], [u32; ROUNDS]) {
     return (round_keys, x86_64::map_round_keys(&round_keys));
     #[cfg(not(target_arch = "x86_64"))]
     (round_keys, round_keys)
+}
+
+/// Whether the AVX-512 back-end gives what the portable one gives.
+#[cfg(target_arch = "x86_64")]
+pub fn wide_path_agrees() -> bool {
+    // SAFETY: asked only on a CPU that has all instructions of the AVX-512 back-end.
+    unsafe { x86_64::wide_path_agrees() }
 }

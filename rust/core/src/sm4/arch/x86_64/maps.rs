@@ -19,7 +19,7 @@
 //!
 //! L' of the key schedule, B + (B <<< 13) + (B <<< 23), likewise is k0 + r k1 + r^2 k2 + r^3 k3.
 
-use crate::sm4::algebra::{Affine, FROM_AES, INTO_AES};
+use crate::sm4::algebra::{AES_AFFINE, Affine, FROM_AES, INTO_AES};
 use crate::sm4::{Block, CK, ROUNDS};
 
 /// The linear part of `INTO_AES`.
@@ -76,6 +76,22 @@ pub const fn map_word(word: u32) -> u32 {
         bit += 1;
     }
     sum
+}
+
+/// From the inverse in AES's field to the output of the AES S-box.
+pub const AFTER_INVERSION: Affine = AES_AFFINE;
+
+/// The linear part of a map for GFNI: row i stands in byte 7 - i.
+pub const fn matrix(map: &Affine) -> i64 {
+    let mut matrix = 0;
+    let mut place = 0;
+    while place < 64 {
+        let (row, column) = (place / 8, place % 8);
+        let bit = (map.columns[column] >> row & 1) as i64;
+        matrix |= bit << (8 * (7 - row) + column);
+        place += 1;
+    }
+    matrix
 }
 
 /// A map for PSHUFB: a table for each half of the byte.

@@ -1,18 +1,47 @@
 //! SM4 for each kind of x86-64 CPU; `maps` tells how the S-box of AES becomes that of SM4.
 
+mod gfni;
 mod lanes256;
+mod lanes512;
 mod maps;
 mod nibbles;
 #[macro_use]
 mod rounds;
 
+use core::ops::Range;
 use std::arch::is_x86_feature_detected as has;
+use std::sync::OnceLock;
 
-use super::super::{Block, FK, KEY_SIZE, ROUNDS};
+use super::super::{Block, FK, KEY_SIZE, ROUNDS, portable};
 use rounds::{CHAIN, COUNT, DECRYPT, ENCRYPT};
 
-rounds!(aes, "avx2,aes", lanes256, aes);
-rounds!(vaes, "avx2,aes,vaes", lanes256, vaes);
+rounds!(aes, "avx2,aes", lanes256, nibbles::aes, 4);
+rounds!(vaes, "avx2,aes,vaes", lanes256, nibbles::vaes, 4);
+rounds!(gfni256, "avx2,gfni", lanes256, gfni::narrow, 4);
+rounds!(gfni512, "avx512f,avx512bw,gfni", lanes512, gfni::wide, 6);
+
+/// The fastest that this CPU has for so many blocks.
+enum Kind {
+    Aes,
+    Vaes,
+    Gfni256,
+    Gfni512,
+}
+
+impl Kind {
+    fn of(blocks: usize) -> Self {
+        // A narrow group is ready as soon as a wide one, and needs no filling up.
+        if blocks > lanes256::LANES && crate::cpu::is_avx512() {
+            Self::Gfni512
+        } else if has_gfni() {
+            Self::Gfni256
+        } else if has!("vaes") {
+            Self::Vaes
+        } else {
+            Self::Aes
+        }
+    }
+}
 
 /// Encrypts each block by itself, in place.
 #[target_feature(enable = "avx2,aes")]
@@ -40,11 +69,34 @@ pub fn decrypt_chain(keys: &[u32; ROUNDS], before: &Block, blocks: &mut [Block])
 
 #[target_feature(enable = "avx2,aes")]
 fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, blocks: &mut [Block]) {
-    if has!("vaes") {
-        // SAFETY: the CPU has just been asked.
-        unsafe { vaes::run::<MODE>(keys, context, blocks) };
-    } else {
-        aes::run::<MODE>(keys, context, blocks);
+    // SAFETY: the CPU has what its kind says.
+    unsafe {
+        match Kind::of(blocks.len()) {
+            Kind::Aes => aes::run::<MODE>(keys, context, blocks),
+            Kind::Vaes => vaes::run::<MODE>(keys, context, blocks),
+            Kind::Gfni256 => gfni256::run::<MODE>(keys, context, blocks),
+            Kind::Gfni512 => gfni512::run::<MODE>(keys, context, blocks),
+        }
+    }
+}
+
+/// To each chain adds the blocks of its stream at `steps`, one after the other, and encrypts; with
+/// `KEEP` what comes out replaces the block.
+#[target_feature(enable = "avx2,aes")]
+pub fn chain<const KEEP: bool>(
+    keys: &[u32; ROUNDS],
+    chains: &mut [Block],
+    streams: &mut [&mut [Block]],
+    steps: Range<usize>,
+) {
+    // SAFETY: the CPU has what its kind says.
+    unsafe {
+        match Kind::of(chains.len()) {
+            Kind::Aes => aes::chain::<KEEP>(keys, chains, streams, steps),
+            Kind::Vaes => vaes::chain::<KEEP>(keys, chains, streams, steps),
+            Kind::Gfni256 => gfni256::chain::<KEEP>(keys, chains, streams, steps),
+            Kind::Gfni512 => gfni512::chain::<KEEP>(keys, chains, streams, steps),
+        }
     }
 }
 
@@ -53,7 +105,12 @@ fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, blocks: &mut [B
 pub fn expand(key: &[u8; KEY_SIZE]) -> ([u32; ROUNDS], [u32; ROUNDS]) {
     let words = key.as_chunks::<4>().0;
     let k = core::array::from_fn(|i| u32::from_be_bytes(words[i]) ^ FK[i]);
-    let mut mapped = nibbles::expand(&k);
+    let mut mapped = if has_gfni() {
+        // SAFETY: as just told.
+        unsafe { gfni::expand(&k) }
+    } else {
+        nibbles::expand(&k)
+    };
     let round_keys = nibbles::leave(&mapped);
     mapped.iter_mut().for_each(|key| *key ^= maps::CONSTANT);
     (round_keys, mapped)
@@ -64,13 +121,63 @@ pub fn map_round_keys(round_keys: &[u32; ROUNDS]) -> [u32; ROUNDS] {
     round_keys.map(maps::map_word)
 }
 
+/// Whether the CPU has GFNI and AVX2, and they give what they must: that is tried once.
+fn has_gfni() -> bool {
+    static AGREES: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the CPU has just been asked, and the x86-64 back-end wants AVX2 anyway.
+    has!("gfni") && *AGREES.get_or_init(|| unsafe { narrow_path_agrees() })
+}
+
+// Whether a module gives what the portable path gives, in every mode.
+macro_rules! agrees {
+    ($module:ident) => {{
+        let round_keys = portable::expand(&KEY);
+        let keys = &map_round_keys(&round_keys);
+        let blocks: [Block; 100] =
+            core::array::from_fn(|i| (u128::MAX / (i as u128 + 3)).to_ne_bytes());
+        let (mut this, mut plain) = (blocks, blocks);
+        $module::run::<ENCRYPT>(keys, &mut 0, &mut this);
+        portable::crypt_blocks::<false>(&round_keys, &mut plain);
+        $module::run::<COUNT>(keys, &mut 7, &mut this);
+        portable::apply_counters(&round_keys, 7, &mut plain);
+        $module::run::<CHAIN>(keys, &mut 0, &mut this);
+        portable::decrypt_chain(&round_keys, &[0; 16], &mut plain);
+        let (mut these, mut plains) = (blocks, blocks);
+        $module::chain::<true>(keys, &mut these, &mut streams(&mut this), 0..1);
+        portable::chain::<true>(&round_keys, &mut plains, &mut streams(&mut plain), 0..1);
+        $module::run::<DECRYPT>(keys, &mut 0, &mut these);
+        portable::crypt_blocks::<true>(&round_keys, &mut plains);
+        this == plain && these == plains
+    }};
+}
+
+const KEY: Block = *b"any key will do.";
+
+#[target_feature(enable = "avx2,gfni")]
+fn narrow_path_agrees() -> bool {
+    let k = core::array::from_fn(|i| portable::load(&KEY, i) ^ FK[i]);
+    let images = map_round_keys(&portable::expand(&KEY)).map(|key| key ^ maps::CONSTANT);
+    gfni::expand(&k) == images && agrees!(gfni256)
+}
+
+/// Whether the 512-bit path gives what the portable one gives, in every mode.
+#[target_feature(enable = "avx512f,avx512bw,gfni")]
+pub fn wide_path_agrees() -> bool {
+    agrees!(gfni512)
+}
+
+/// Each block as a stream.
+fn streams(blocks: &mut [Block]) -> Vec<&mut [Block]> {
+    blocks.chunks_mut(1).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::cpu::Backend;
-    use crate::sm4::{Key, portable};
+    use crate::sm4::Key;
 
     /// What each mode makes of the blocks.
     fn in_all_modes(blocks: &[Block], act: impl Fn(u8, &mut [Block])) -> Vec<Vec<Block>> {
@@ -107,7 +214,7 @@ mod tests {
         fn the_rounds_of_every_kind_of_cpu_agree(
             key in any::<Block>(),
             context in any::<u128>(),
-            blocks in proptest::collection::vec(any::<Block>(), 0..100),
+            blocks in proptest::collection::vec(any::<Block>(), 0..200),
         ) {
             prop_assume!(Backend::X86_64.is_available());
             let key = Key::new(&key);
@@ -120,8 +227,54 @@ mod tests {
                 _ => portable::decrypt_chain(keys, &context.to_ne_bytes(), blocks),
             });
             prop_assert_eq!(&run!(aes, &key.mapped, context, &blocks), &expected);
-            prop_assume!(has!("vaes"));
-            prop_assert_eq!(&run!(vaes, &key.mapped, context, &blocks), &expected);
+            if has!("vaes") {
+                prop_assert_eq!(&run!(vaes, &key.mapped, context, &blocks), &expected);
+            }
+            if has!("gfni") {
+                prop_assert_eq!(&run!(gfni256, &key.mapped, context, &blocks), &expected);
+            }
+            if Backend::X86_64Avx512.is_available() {
+                prop_assert_eq!(&run!(gfni512, &key.mapped, context, &blocks), &expected);
+            }
+        }
+
+        #[test]
+        fn the_chains_of_every_kind_of_cpu_agree(
+            key in any::<Block>(),
+            chains in proptest::collection::vec(any::<Block>(), 1..120),
+            seed in any::<u128>(),
+            steps in 0usize..5,
+        ) {
+            prop_assume!(Backend::X86_64.is_available());
+            let key = Key::new(&key);
+            let blocks: Vec<Block> = (0..chains.len() as u128 * 5)
+                .map(|number| (seed ^ number).to_ne_bytes())
+                .collect();
+            type Chain = unsafe fn(&[u32; ROUNDS], &mut [Block], &mut [&mut [Block]], Range<usize>);
+            let run = |chain: Chain, keys| {
+                let (mut chains, mut blocks) = (chains.clone(), blocks.clone());
+                let mut streams: Vec<_> = blocks.chunks_mut(5).collect();
+                // SAFETY: the CPU has what the code needs, as tested where it is named.
+                unsafe { chain(keys, &mut chains, &mut streams, 5 - steps..5) };
+                (chains, blocks)
+            };
+            let keep = run(portable::chain::<true>, &key.round_keys);
+            let mac = run(portable::chain::<false>, &key.round_keys);
+            prop_assert_eq!(&mac.1, &blocks);
+            let mut kinds: Vec<[Chain; 2]> = vec![[aes::chain::<true>, aes::chain::<false>]];
+            if has!("vaes") {
+                kinds.push([vaes::chain::<true>, vaes::chain::<false>]);
+            }
+            if has!("gfni") {
+                kinds.push([gfni256::chain::<true>, gfni256::chain::<false>]);
+            }
+            if Backend::X86_64Avx512.is_available() {
+                kinds.push([gfni512::chain::<true>, gfni512::chain::<false>]);
+            }
+            for kind in kinds {
+                prop_assert_eq!(&run(kind[0], &key.mapped), &keep);
+                prop_assert_eq!(&run(kind[1], &key.mapped), &mac);
+            }
         }
 
         #[test]
@@ -130,6 +283,10 @@ mod tests {
             let round_keys = portable::expand(&key);
             // SAFETY: the CPU has what the x86-64 back-end needs, as assumed above.
             prop_assert_eq!(unsafe { expand(&key) }, (round_keys, map_round_keys(&round_keys)));
+            let k = core::array::from_fn(|i| portable::load(&key, i) ^ FK[i]);
+            let images = map_round_keys(&round_keys).map(|key| key ^ maps::CONSTANT);
+            // SAFETY: as above.
+            prop_assert_eq!(unsafe { nibbles::expand(&k) }, images);
         }
     }
 }

@@ -11,16 +11,18 @@ pub const CHAIN: u8 = 3;
 
 // Compiled once for each kind of CPU.
 macro_rules! rounds {
-    ($module:ident, $features:literal, $lanes:ident, $maps:ident) => {
+    ($module:ident, $features:literal, $lanes:ident, $maps:ident::$kind:ident, $most:literal) => {
         pub mod $module {
-            use super::nibbles::$maps::Maps;
+            use super::$maps::$kind::Maps;
+            use core::ops::Range;
+
             use super::rounds::{COUNT, DECRYPT, ENCRYPT};
             use super::$lanes::*;
 
             use crate::sm4::{BLOCK_SIZE, Block, ROUNDS};
 
             /// Groups in flight at most.
-            const MOST: usize = 4;
+            const MOST: usize = $most;
 
             type Group = [Block; LANES];
             type Words = [Vector; 4];
@@ -40,6 +42,7 @@ macro_rules! rounds {
                     0 => {}
                     1 => partly::<1, MODE>(keys, context, rest),
                     2 => partly::<2, MODE>(keys, context, rest),
+                    3 | 4 => partly::<4, MODE>(keys, context, rest),
                     _ => partly::<MOST, MODE>(keys, context, rest),
                 }
             }
@@ -93,6 +96,70 @@ macro_rules! rounds {
                         }
                     }
                 }
+            }
+
+            /// To each chain adds the blocks of its stream, one after the other, and encrypts.
+            ///
+            /// With `KEEP` what comes out replaces the block: that is CBC. Without it the chain
+            /// ends as the CBC-MAC. `steps` are places that every stream has.
+            #[target_feature(enable = $features)]
+            pub fn chain<const KEEP: bool>(
+                keys: &[u32; ROUNDS],
+                chains: &mut [Block],
+                streams: &mut [&mut [Block]],
+                steps: Range<usize>,
+            ) {
+                let chains = chains.chunks_mut(MOST * LANES);
+                for (chains, streams) in chains.zip(streams.chunks_mut(MOST * LANES)) {
+                    let steps = steps.clone();
+                    match chains.len().div_ceil(LANES) {
+                        1 => chain_groups::<1, KEEP>(keys, chains, streams, steps),
+                        2 => chain_groups::<2, KEEP>(keys, chains, streams, steps),
+                        3 | 4 => chain_groups::<4, KEEP>(keys, chains, streams, steps),
+                        _ => chain_groups::<MOST, KEEP>(keys, chains, streams, steps),
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            fn chain_groups<const GROUPS: usize, const KEEP: bool>(
+                keys: &[u32; ROUNDS],
+                chains: &mut [Block],
+                streams: &mut [&mut [Block]],
+                steps: Range<usize>,
+            ) {
+                let mut batch = [[[0; BLOCK_SIZE]; LANES]; GROUPS];
+                batch.as_flattened_mut()[..chains.len()].copy_from_slice(chains);
+                let mut x = [[splat(0); 4]; GROUPS];
+                for (x, group) in x.iter_mut().zip(&batch) {
+                    *x = enter(rows(group));
+                }
+                // The chains stay in the image; only what is kept leaves it.
+                for step in steps {
+                    for (block, stream) in batch.as_flattened_mut().iter_mut().zip(&*streams) {
+                        *block = stream[step];
+                    }
+                    for (x, group) in x.iter_mut().zip(&batch) {
+                        *x = add(*x, enter(rows(group)));
+                    }
+                    all_rounds::<GROUPS, false>(&mut x, keys);
+                    for (x, group) in x.iter_mut().zip(&mut batch) {
+                        if KEEP {
+                            store(group, leave(*x));
+                        }
+                        x.reverse();
+                    }
+                    if KEEP {
+                        for (block, stream) in batch.as_flattened().iter().zip(&mut *streams) {
+                            stream[step] = *block;
+                        }
+                    }
+                }
+                for (mut x, group) in x.into_iter().zip(&mut batch) {
+                    x.reverse();
+                    store(group, leave(x));
+                }
+                chains.copy_from_slice(&batch.as_flattened()[..chains.len()]);
             }
 
             #[target_feature(enable = $features)]
