@@ -20,6 +20,7 @@ REPEATED = {
     "sm2-keygen": 20,
     "sm2-sign": 20,
     "sm2-verify": 20,
+    "sm2-verify-prepared": 20,
     "sm2-ecdh": 20,
     "sm2-encrypt": 20,
     "sm2-decrypt": 20,

@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=20_000, help="readings to drain; 0: no")
     parser.add_argument("--crowd", type=int, default=10_000, help="light meters; 0: no")
     parser.add_argument("--crowd-seconds", type=float, default=60)
-    parser.add_argument("--lines", type=int, default=200, help="on which the light meters are")
+    parser.add_argument("--lines", type=int, default=320, help="of 32 meters, as RS-485 allows")
     parser.add_argument("--json", type=Path, help="where the figures go too")
     arguments = parser.parse_args()
     report = measure(arguments)

@@ -25,6 +25,7 @@ from meterseal.collection.collector.service import Collector
 from meterseal.collection.config import load_settings
 from meterseal.collection.dlt645.items import quantities_of
 from meterseal.collection.model import MeterAddress
+from meterseal.collection.roles import look_for_cycles_seldom
 from meterseal.collection.station.mqtt import Broker, MqttInbox
 from meterseal.collection.station.run import Station
 from meterseal.collection.station.service import station_config
@@ -196,6 +197,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.open:
         leave_signatures_out()
+    look_for_cycles_seldom()
     settings = load_settings(arguments.folder / "meterseal.toml", {})
     if arguments.role == "collector":
         assert settings.collector is not None

@@ -64,6 +64,7 @@ WORKS = [
     Work("sm2-sign", "SM2 sign"),
     Work("sm2-sign-batch", "SM2 sign, 256 at once"),
     Work("sm2-verify", "SM2 verify"),
+    Work("sm2-verify-prepared", "SM2 verify, key prepared"),
     Work("sm2-verify-batch", "SM2 verify, 256 at once, one key"),
     Work("sm2-ecdh", "SM2 ECDH"),
     Work("sm2-encrypt", "SM2 encrypt 32 B"),

@@ -83,6 +83,8 @@ def meterseal_calls() -> Calls:
     """Ours, from Python."""
     key = sm2.PrivateKey.generate()
     public = key.public_key()
+    prepared = key.public_key()
+    prepared.prepare()
     signature, sealed = key.sign_digest(DIGEST), public.encrypt(DIGEST)
     messages = [(key, b"%064d" % number) for number in range(BATCH)]
     signed = [
@@ -94,6 +96,7 @@ def meterseal_calls() -> Calls:
         "sm2-keygen": sm2.PrivateKey.generate,
         "sm2-sign": lambda: key.sign_digest(DIGEST),
         "sm2-verify": lambda: public.verify_digest(signature, DIGEST),
+        "sm2-verify-prepared": lambda: prepared.verify_digest(signature, DIGEST),
         "sm2-ecdh": lambda: key.exchange_ecdh(public),
         "sm2-encrypt": lambda: public.encrypt(DIGEST),
         "sm2-decrypt": lambda: key.decrypt(sealed),

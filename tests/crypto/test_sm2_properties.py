@@ -72,7 +72,29 @@ def test_verification_of_equal_and_opposite_points() -> None:
                 assert not verifies(key.public_key(), (e + 1) % ref.N, r, s)
 
 
+def test_verification_by_scalars_at_the_edges() -> None:
+    """[s]G and [t]P for s and t at either end, with runs, and where digits carry."""
+    key = key_of(0xC0FFEE)
+    public = point_of(key.public_key())
+    edges = sorted(edge_scalars())
+    for s, t in zip(edges[::3], reversed(edges[::3]), strict=True):
+        r = (t - s) % ref.N
+        point = ref.add(ref.multiply(s, ref.G), ref.multiply(t, public))
+        e = (r - (point or (0, 0))[0]) % ref.N
+        assert verifies(key.public_key(), e, r, s) == (r != 0), (hex(s), hex(t))
+        assert not verifies(key.public_key(), (e + 1) % ref.N, r, s)
+
+
 def verifies(public: sm2.PublicKey, e: int, r: int, s: int) -> bool:
+    """Return the verdict, which is the same after the key was prepared."""
+    verdict = verifies_once(public, e, r, s)
+    prepared = sm2.PublicKey.from_bytes(public.to_bytes())
+    prepared.prepare()
+    assert verifies_once(prepared, e, r, s) == verdict
+    return verdict
+
+
+def verifies_once(public: sm2.PublicKey, e: int, r: int, s: int) -> bool:
     try:
         public.verify_digest(ref.octets(r, s), ref.octets(e), encoding="raw")
     except InvalidSignature:

@@ -98,6 +98,11 @@ fn of_sm2(name: &str) -> Option<Work> {
             let signature = key.sign_digest(&digest).ok()?;
             Box::new(move || assert!(public.verify_digest(&signature, &digest).is_ok()))
         }
+        "sm2-verify-prepared" => {
+            let signature = key.sign_digest(&digest).ok()?;
+            public.prepare();
+            Box::new(move || assert!(public.verify_digest(&signature, &digest).is_ok()))
+        }
         "sm2-ecdh" => Box::new(move || drop(black_box(key.exchange_ecdh(&public)))),
         "sm2-encrypt" => Box::new(move || drop(black_box(public.encrypt(&digest, Layout::Der)))),
         "sm2-decrypt" => {

@@ -91,6 +91,13 @@ impl PublicKey {
             .map_err(raise)
     }
 
+    /// Computes multiples of the point, after which signatures verify in less than half the time.
+    ///
+    /// They take 8 KiB and about as long as two verifications.
+    fn prepare(&self, py: Python<'_>) {
+        py.detach(|| self.0.prepare());
+    }
+
     /// Encrypts 1 to 2^24 bytes (GB/T 32918.4-2016, 6.1) and returns the ciphertext.
     ///
     /// `layout` is "der" (GM/T 0009), "c1c3c2" or "c1c2c3"; without `leading_04` the latter two

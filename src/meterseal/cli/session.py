@@ -175,7 +175,7 @@ def client(
     if cert is None and (enc_cert or enc_key):
         raise typer.BadParameter("a pair needs its signing half: --cert and --key")
     own = load_credential(cert, key, password_file, enc_cert, enc_key) if cert and key else None
-    host, port = _split_address(address)
+    host, port = split_address(address)
     config = ClientConfig(
         trust=load_trust(ca),
         crls=load_crls(crl),
@@ -279,7 +279,8 @@ def _report_session(report: Report, session: HandshakeCompleted) -> None:
         report.step("peer's encryption", certificate=str(leaf.subject), issuer=str(leaf.issuer))
 
 
-def _split_address(address: str) -> tuple[str, int]:
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port; wrong usage if it is no address."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise typer.BadParameter(f"expected HOST:PORT, received {address!r}")

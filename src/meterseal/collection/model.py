@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum, IntFlag
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "EventCode",
@@ -46,6 +47,12 @@ class MeterAddress(str):
         if not _TWELVE_DIGITS.fullmatch(digits):
             raise UsageError(f"a meter address has twelve decimal digits, {digits!r} has not")
         return super().__new__(cls, digits)
+
+    @staticmethod
+    @lru_cache(65_536)
+    def of_number(number: int) -> MeterAddress:
+        """Return the address whose digits are those of a number; the same meters come all day."""
+        return MeterAddress(f"{number:012}")
 
 
 class Quantity(Enum):
@@ -122,11 +129,15 @@ class Quantity(Enum):
             raise UsageError(f"no quantity has the code {code}")
         return found
 
-    @classmethod
-    def of_codes(cls, codes: Iterable[int]) -> list[Quantity]:
-        """Return the quantities of many codes; raises `UsageError` where one has none."""
+    @staticmethod
+    @lru_cache(1024)
+    def of_codes(codes: tuple[int, ...]) -> tuple[Quantity, ...]:
+        """Return the quantities of many codes; raises `UsageError` where one has none.
+
+        Meters of one kind name the same ones each time, hence the memory.
+        """
         try:
-            return list(map(_BY_CODE.__getitem__, codes))
+            return tuple(map(_BY_CODE.__getitem__, codes))
         except KeyError as missing:
             raise UsageError(f"no quantity has the code {missing.args[0]!r}") from None
 

@@ -120,6 +120,6 @@ def _entry(fields: object) -> Entry:
     if not isinstance(digest, bytes) or len(digest) != _DIGEST_SIZE:
         raise MalformedData("an entry of a receipt names an SM3 digest")
     try:
-        return Entry(MeterAddress(f"{meter:012}"), epoch, sequence, digest, Verdict(verdict))
+        return Entry(MeterAddress.of_number(meter), epoch, sequence, digest, Verdict(verdict))
     except ValueError as error:
         raise MalformedData(f"receipt: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
         StationSettings,
     )
 
-__all__ = ["ROLES", "run_role"]
+__all__ = ["ROLES", "look_for_cycles_seldom", "run_role"]
 
+_NEW_OBJECTS: Final = 50_000
 _log: Final = logging.getLogger("meterseal.roles")
 
 
@@ -29,7 +31,18 @@ async def run_role(role: str, settings: Settings) -> None:
     table = getattr(settings, role, None)
     if role not in ROLES or table is None:
         raise UsageError(f"the settings have no table [{role}]")
+    look_for_cycles_seldom()
     await ROLES[role](table)
+
+
+def look_for_cycles_seldom() -> None:
+    """Spare a process of its own most of what Python spends on finding cycles.
+
+    Batches make some ten thousand objects at a time, which go with the batch and have no cycles;
+    looking through them each time there are 700 more takes a tenth of the time of a station.
+    """
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 async def _broker(settings: BrokerSettings) -> None:

@@ -55,7 +55,7 @@ _SCALE: Final = 6
 _MAX_ADDRESS: Final = 10**12 - 1
 _MAX_NUMBER: Final = 2**63 - 1
 _QUALITIES: Final = tuple(map(Quality, range(sum(Quality) + 1)))
-_ADDRESSES: Final = 65_536  # of meters whose digits need not be made again and again
+_FORMS: Final = 1024  # kinds of meters, by the quantities they measure
 _Map: TypeAlias = dict[int, Any]
 
 
@@ -142,7 +142,7 @@ def _body(statement: Statement) -> tuple[int, _Map]:
 def _statement(payload: _Map) -> Statement:
     kind, meter, epoch, sequence, sampled_at, quality, body = payload.values()
     header: dict[str, Any] = {
-        "meter": _address(_number(meter, most=_MAX_ADDRESS)),
+        "meter": MeterAddress.of_number(_number(meter, most=_MAX_ADDRESS)),
         "epoch": _number(epoch, least=1),
         "sequence": _number(sequence, least=1),
         "sampled_at": _number(sampled_at),
@@ -155,11 +155,6 @@ def _statement(payload: _Map) -> Statement:
     if kind == _SNAPSHOT:
         return Snapshot(**header, **_snapshot(body))
     raise ValueError(f"no statement has the kind {kind!r}")
-
-
-@lru_cache(_ADDRESSES)
-def _address(number: int) -> MeterAddress:
-    return MeterAddress(f"{number:012}")
 
 
 def _event(body: _Map) -> dict[str, Any]:
@@ -189,19 +184,31 @@ def _snapshot(body: _Map) -> dict[str, Any]:
 
 
 def _values_to_map(values: Values) -> _Map:
-    return dict(sorted((each.code, values[each]) for each in values))
+    codes, quantities = _in_order(tuple(values))
+    return dict(zip(codes, map(values.__getitem__, quantities), strict=True))
+
+
+@lru_cache(_FORMS)
+def _in_order(quantities: tuple[Quantity, ...]) -> tuple[tuple[int, ...], tuple[Quantity, ...]]:
+    """Sort quantities by their codes."""
+    ordered = sorted(quantities, key=lambda quantity: quantity.code)
+    return tuple(quantity.code for quantity in ordered), tuple(ordered)
 
 
 def _map_to_values(body: _Map) -> dict[Quantity, int | None]:
-    values = dict(zip(Quantity.of_codes(body), body.values(), strict=True))
-    present = [steps for steps in values.values() if steps is not None]
-    if present and not (
-        set(map(type, present)) == {int}
-        and min(present) >= -_MAX_NUMBER
-        and max(present) <= _MAX_NUMBER
-    ):
+    values = list(body.values())
+    present = [steps for steps in values if steps is not None] if None in values else values
+    if present and not _are_numbers(present):
         raise ValueError("no measured value has a fraction or more than 63 bits")
-    return values
+    return dict(zip(Quantity.of_codes(tuple(body)), values, strict=True))
+
+
+def _are_numbers(items: list[Any]) -> bool:
+    """Whether all of what was decoded are numbers of 63 bits; nothing else bears the comparison."""
+    try:
+        return bool(min(items) >= -_MAX_NUMBER and max(items) <= _MAX_NUMBER)
+    except TypeError:
+        return False
 
 
 def _number(value: object, *, least: int = 0, most: int = _MAX_NUMBER) -> int:

@@ -183,6 +183,22 @@ def key_of(sealed: bytes) -> tuple[int, int]:
     return statement.epoch, statement.sequence
 
 
+def test_what_a_meter_no_longer_holds_is_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.port.sealed[METER] = sealed_by(METER, 41, 42)
+
+    async def main() -> None:
+        async with bench.running([METER], frozenset({METER})):
+            await bench.kept(2)
+            assert "no longer holds" not in caplog.text
+            bench.port.sealed[METER] = sealed_by(METER, 46, 47)
+            await bench.kept(4)
+        assert f"meter {METER} no longer holds 3 statements from 43 on" in caplog.text
+
+    asyncio.run(main())
+
+
 def test_a_meter_that_seals_itself_is_asked_for_what_was_not_kept_yet(bench: Bench) -> None:
     bench.port.sealed[METER] = sealed_by(METER, 41, 42)
 

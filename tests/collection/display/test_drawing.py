@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from meterseal.collection.display.drawing import bars, curve_chart, stacks, wave_path
+from meterseal.collection.display.drawing import bars, curve_chart, spark_path, stacks, wave_path
 from meterseal.collection.display.history import step_of
 from meterseal.collection.model import Quantity
 from meterseal.collection.station.views import LoadCurve
@@ -18,6 +18,13 @@ def curve(mean: list[float | None]) -> LoadCurve:
     whole = [None if each is None else int(each) for each in mean]
     low = [None if each is None else each - 100 for each in whole]
     return LoadCurve(Quantity.VOLTAGE_A, 0, MINUTE, low, mean, whole, whole, [1] * len(mean))
+
+
+def test_a_small_line_begins_at_zero_and_keeps_its_gaps() -> None:
+    assert spark_path([0.0, 2.0, None, 1.0]) == "M0 24L40 0M120 12"
+    assert spark_path([-1.0, 1.0]) == "M0 24L120 0"
+    assert spark_path([5.0]) == "M0 0"
+    assert spark_path([None, None]) == ""
 
 
 def test_a_gap_ends_the_line_and_a_lone_value_is_a_point() -> None:

@@ -86,9 +86,9 @@ fn watch_encryption(name: &str) {
             key(secret)?.decrypt(&ciphertext, Layout::Der)
         });
     }
-    // Whether a point is infinity, twice, and whether the key stream is all zeros.
+    // Whether a point is infinity, and whether the key stream is all zeros.
     let public = PrivateKey::from_bytes(&[7; 32]).map(|key| key.public_key().clone());
-    watch(&format!("encryption by the nonce, {name}"), 3, |secret| {
+    watch(&format!("encryption by the nonce, {name}"), 2, |secret| {
         let k = Scalar::reduced(secret.first_chunk().unwrap_or(&[0; 32]));
         public.as_ref().ok().and_then(|public| public.encrypt_once(b"reading", &k))
     });

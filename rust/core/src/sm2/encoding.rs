@@ -107,7 +107,12 @@ pub(super) fn encode_signature(signature: &Signature, encoding: SignatureEncodin
     let (r, s) = (signature.r.to_bytes(), signature.s.to_bytes());
     match encoding {
         SignatureEncoding::Raw => [r, s].concat(),
-        SignatureEncoding::Der => sequence(&[integer(&r), integer(&s)].concat()),
+        SignatureEncoding::Der => {
+            let mut content = Vec::with_capacity(70);
+            put_integer(&mut content, &r);
+            put_integer(&mut content, &s);
+            sequence(&content)
+        }
     }
 }
 
@@ -117,39 +122,39 @@ const OCTET_STRING: u8 = 0x04;
 
 /// A DER SEQUENCE of that content.
 pub(super) fn sequence(content: &[u8]) -> Vec<u8> {
-    element(SEQUENCE, content)
+    let mut out = Vec::with_capacity(content.len() + 10);
+    put_head(&mut out, SEQUENCE, content.len());
+    out.extend(content);
+    out
 }
 
-/// A DER INTEGER, not negative.
-pub(super) fn integer(number: &[u8]) -> Vec<u8> {
+/// Appends a DER INTEGER, not negative.
+pub(super) fn put_integer(out: &mut Vec<u8>, number: &[u8]) {
     let zeros =
         number.iter().take(number.len().saturating_sub(1)).take_while(|&&byte| byte == 0).count();
     let minimal = &number[zeros..];
-    if minimal[0] < 0x80 {
-        element(INTEGER, minimal)
-    } else {
-        element(INTEGER, &[&[0], minimal].concat())
-    }
+    let sign: &[u8] = if minimal[0] < 0x80 { &[] } else { &[0] };
+    put_head(out, INTEGER, sign.len() + minimal.len());
+    out.extend(sign);
+    out.extend(minimal);
 }
 
-/// A DER OCTET STRING.
-pub(super) fn octet_string(content: &[u8]) -> Vec<u8> {
-    element(OCTET_STRING, content)
-}
-
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let significant = &length[length.iter().take_while(|&&byte| byte == 0).count()..];
-    let mut out = Vec::with_capacity(2 + significant.len() + content.len());
-    out.push(tag);
-    if content.len() >= 0x80 {
-        out.push(0x80 | significant.len() as u8);
-        out.extend(significant);
-    } else {
-        out.push(content.len() as u8);
-    }
+/// Appends a DER OCTET STRING.
+pub(super) fn put_octet_string(out: &mut Vec<u8>, content: &[u8]) {
+    put_head(out, OCTET_STRING, content.len());
     out.extend(content);
-    out
+}
+
+fn put_head(out: &mut Vec<u8>, tag: u8, length: usize) {
+    out.push(tag);
+    if length < 0x80 {
+        out.push(length as u8);
+        return;
+    }
+    let length = length.to_be_bytes();
+    let significant = &length[length.iter().take_while(|&&byte| byte == 0).count()..];
+    out.push(0x80 | significant.len() as u8);
+    out.extend(significant);
 }
 
 /// A strict reader of the few DER types needed here. `None` is malformed.

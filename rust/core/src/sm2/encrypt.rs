@@ -70,10 +70,9 @@ impl PublicKey {
 
     /// A2 to A8; `None` if the standard asks for another k.
     pub(super) fn encrypt_once(&self, plaintext: &[u8], k: &Scalar) -> Option<Ciphertext> {
-        // A2: C1 = [k] G; A3 is void, as keys are valid and the cofactor is 1
-        let c1 = encoding::encode_point(&multiply::base(k)?);
-        // A4: (x2, y2) = [k] P
-        let shared = encoding::coordinates(&multiply::secret(k, self.point())?);
+        // A2, A4: C1 = [k] G, (x2, y2) = [k] P; A3 is void, as keys are valid and the cofactor is 1
+        let (c1, shared) = multiply::base_and_secret(k, self.point())?;
+        let (c1, shared) = (encoding::encode_point(&c1), encoding::coordinates(&shared));
         // A5, A6: C2 = M xor t for t = KDF(x2, y2, len), not all zeros
         let c2 = mask(&shared, plaintext)?;
         // A7: C3 = SM3(x2, M, y2)
@@ -145,15 +144,12 @@ impl Ciphertext {
 
     fn to_der(&self) -> Vec<u8> {
         let (x, y) = self.c1[1..].split_at(32);
-        encoding::sequence(
-            &[
-                encoding::integer(x),
-                encoding::integer(y),
-                encoding::octet_string(&self.c3),
-                encoding::octet_string(&self.c2),
-            ]
-            .concat(),
-        )
+        let mut content = Vec::with_capacity(self.c2.len() + 128);
+        encoding::put_integer(&mut content, x);
+        encoding::put_integer(&mut content, y);
+        encoding::put_octet_string(&mut content, &self.c3);
+        encoding::put_octet_string(&mut content, &self.c2);
+        encoding::sequence(&content)
     }
 
     /// The parts; the point is not yet checked. `None` is malformed.

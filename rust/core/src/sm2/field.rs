@@ -43,6 +43,16 @@ pub trait Arithmetic {
     fn mul_sum(factor: &Fe, a: &Fe, b: &Fe) -> Fe {
         Self::mul(factor, &Self::add(a, b))
     }
+    /// `a b - c d`.
+    #[inline(always)]
+    fn mul_sub(a: &Fe, b: &Fe, c: &Fe, d: &Fe) -> Fe {
+        Self::sub(&Self::mul(a, b), &Self::mul(c, d))
+    }
+    /// `a b - c^2`.
+    #[inline(always)]
+    fn mul_sub_sqr(a: &Fe, b: &Fe, c: &Fe) -> Fe {
+        Self::sub(&Self::mul(a, b), &Self::sqr(c))
+    }
     /// The half.
     #[inline(always)]
     fn half(a: &Fe) -> Fe {

@@ -1,7 +1,7 @@
 //! Keys of SM2 (GB/T 32918.1-2016, 6).
 
 use core::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
@@ -10,6 +10,7 @@ use super::multiply;
 use super::nonce;
 use super::point::Affine;
 use super::scalar::Scalar;
+use super::tables::Windows;
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
 use crate::sm3::Sm3;
@@ -25,6 +26,7 @@ pub struct PublicKey {
     point: Affine,
     bytes: [u8; 65],
     default_z: OnceLock<[u8; 32]>,
+    windows: OnceLock<Arc<Windows>>,
 }
 
 impl PublicKey {
@@ -81,9 +83,21 @@ impl PublicKey {
         Ok(hash.finalize())
     }
 
+    /// Computes multiples of the point, after which signatures verify in less than half the time.
+    ///
+    /// They take 8 KiB, which copies of the key share, and about as long as two verifications.
+    pub fn prepare(&self) {
+        self.windows.get_or_init(|| multiply::windows_of(&self.point).into());
+    }
+
     pub(super) fn from_point(point: Affine) -> Self {
         let bytes = encoding::encode_point(&point);
-        Self { point, bytes, default_z: OnceLock::new() }
+        Self { point, bytes, default_z: OnceLock::new(), windows: OnceLock::new() }
+    }
+
+    /// What [`PublicKey::prepare`] has computed.
+    pub(super) fn windows(&self) -> Option<&Windows> {
+        self.windows.get().map(|windows| &**windows)
     }
 
     pub(super) fn point(&self) -> &Affine {

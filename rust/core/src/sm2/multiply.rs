@@ -35,6 +35,21 @@ pub fn secret(k: &Scalar, point: &Affine) -> Option<Affine> {
     dispatch!(A => secret_jacobian::<A>(k, point).to_affine::<A>())
 }
 
+/// [k] G and [k] P in constant time, with one inversion; `None` for k = 0.
+#[must_use]
+pub fn base_and_secret(k: &Scalar, point: &Affine) -> Option<(Affine, Affine)> {
+    dispatch!(A => {
+        let (base, secret) = (base_extended::<A>(k), secret_jacobian::<A>(k, point));
+        (base.is_infinity() | secret.is_infinity() == 0).then(|| {
+            let inverse = A::mul(&base.zzz, &secret.z).invert();
+            (
+                base.scaled_by::<A>(&A::mul(&inverse, &secret.z)),
+                secret.scaled_by::<A>(&A::mul(&inverse, &base.zzz)),
+            )
+        })
+    })
+}
+
 /// P + [k] Q, the k in constant time; `None` if the sum is infinity.
 #[must_use]
 pub fn sum_with_multiple(point: &Affine, k: &Scalar, other: &Affine) -> Option<Affine> {

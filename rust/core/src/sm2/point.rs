@@ -134,10 +134,8 @@ impl Jacobian {
         let third = A::mul_sum(&A::sub(&self.x, &delta), &self.x, &delta);
         let beta = A::mul(&self.x, &gamma);
         let alpha = A::add(&A::half(&third), &third);
-        let alpha_squared = A::sqr(&alpha);
-        let gamma_squared = A::sqr(&gamma);
-        self.x = A::sub(&A::sub(&alpha_squared, &beta), &beta);
-        self.y = A::sub(&A::mul(&alpha, &A::sub(&beta, &self.x)), &gamma_squared);
+        self.x = A::sub(&A::sub(&A::sqr(&alpha), &beta), &beta);
+        self.y = A::mul_sub_sqr(&alpha, &A::sub(&beta, &self.x), &gamma);
     }
 
     /// P with what its additions need.
@@ -166,9 +164,8 @@ impl Jacobian {
         let r_squared = A::sqr(&r);
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&u, &h_squared);
-        let subtrahend = A::mul(&s, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
-        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &s, &h_cubed);
         h.is_zero() & r.is_zero()
     }
 
@@ -186,9 +183,8 @@ impl Jacobian {
         self.z = A::mul(&self.z, &h);
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&self.x, &h_squared);
-        let subtrahend = A::mul(&self.y, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
-        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &self.y, &h_cubed);
         h.is_zero() & r.is_zero()
     }
 
@@ -247,7 +243,8 @@ pub struct Extended {
     pub x: Fe,
     y: Fe,
     zz: Fe,
-    zzz: Fe,
+    /// ZZZ
+    pub zzz: Fe,
 }
 
 impl Extended {
@@ -276,21 +273,28 @@ impl Extended {
         let h_cubed = A::mul(&h_squared, &h);
         let v = A::mul(&self.x, &h_squared);
         self.zz = A::mul(&self.zz, &h_squared);
-        let subtrahend = A::mul(&self.y, &h_cubed);
         self.x = A::sub(&A::sub(&A::sub(&r_squared, &h_cubed), &v), &v);
         self.zzz = A::mul(&self.zzz, &h_cubed);
-        self.y = A::sub(&A::mul(&r, &A::sub(&v, &self.x)), &subtrahend);
+        self.y = A::mul_sub(&r, &A::sub(&v, &self.x), &self.y, &h_cubed);
+    }
+
+    /// Ones if infinity.
+    #[must_use]
+    pub fn is_infinity(&self) -> u64 {
+        self.zz.is_zero()
     }
 
     /// The affine form; `None` for infinity.
     #[must_use]
     pub fn to_affine<A: Arithmetic>(&self) -> Option<Affine> {
-        if self.zz.is_zero() != 0 {
-            return None;
-        }
-        let inverse = self.zzz.invert();
-        let z_inverse = A::mul(&self.zz, &inverse);
-        Some(Affine { x: A::mul(&self.x, &A::sqr(&z_inverse)), y: A::mul(&self.y, &inverse) })
+        (self.is_infinity() == 0).then(|| self.scaled_by::<A>(&self.zzz.invert()))
+    }
+
+    /// The affine form, given 1/ZZZ.
+    #[must_use]
+    pub fn scaled_by<A: Arithmetic>(&self, zzz_inverse: &Fe) -> Affine {
+        let z_inverse = A::mul(&self.zz, zzz_inverse);
+        Affine { x: A::mul(&self.x, &A::sqr(&z_inverse)), y: A::mul(&self.y, zzz_inverse) }
     }
 }
 

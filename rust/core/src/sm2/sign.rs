@@ -210,7 +210,7 @@ impl PublicKey {
     /// # Errors
     /// [`Error::InvalidSignature`].
     pub fn verify_digest(&self, signature: &Signature, e: &[u8; 32]) -> Result<(), Error> {
-        self.verify_digest_by(signature, e, None)
+        self.verify_digest_by(signature, e, self.windows())
     }
 
     /// The same, quicker, where the windows of this key's point are at hand.

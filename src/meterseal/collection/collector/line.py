@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from meterseal.collection.collector.keeper import Keeper, Sample, SealedByMeter
-from meterseal.collection.model import MeterAddress, Quality, Values
+from meterseal.collection.model import MeterAddress, Quality, Statement, Values
 from meterseal.collection.sealing import open_sealed
 from meterseal.errors import MalformedData, MeterSealError
 
@@ -103,10 +103,22 @@ class Line:
             statements = [open_sealed(encoding).statement for encoding in encodings]
             if any(statement.meter != meter for statement in statements):
                 raise MalformedData("it handed out a statement of another meter")
+            _warn_of_overwritten(after, statements)
         except (OSError, MeterSealError) as error:
             return SealedByMeter(meter, self._clock.now(), (), _reason(error))
         pairs = tuple(zip(statements, encodings, strict=True))
         return SealedByMeter(meter, self._clock.now(), pairs)
+
+
+def _warn_of_overwritten(after: tuple[int, int] | None, statements: Sequence[Statement]) -> None:
+    """Say what a meter no longer holds: it was read too seldom, and the station shows a gap."""
+    if after is None or not statements or statements[0].epoch != after[0]:
+        return
+    if missed := statements[0].sequence - after[1] - 1:
+        _log.warning(
+            "meter %s no longer holds %d statements from %d on: nobody read them in time",
+            statements[0].meter, missed, after[1] + 1,
+        )  # fmt: skip
 
 
 def _reason(error: Exception) -> str:

@@ -33,6 +33,7 @@ __all__ = ["Depth", "MeterHealth", "Outbox", "Outgoing", "Refused", "Settled"]
 
 _log: Final = logging.getLogger("meterseal.collector")
 _VERSION: Final = 1
+_AT_ONCE: Final = 500
 _GREATEST: Final = 2**63 - 1
 _SCHEMA: Final = """
 CREATE TABLE life (epoch INTEGER NOT NULL) STRICT;
@@ -182,7 +183,7 @@ class Outbox:
         its sealed form. If it raises, no number is used.
         """
         with self.transaction() as db:
-            numbers = [self._next(db, meter) for meter in meters]
+            numbers = self._number(db, [int(meter) for meter in meters])
             rows = [_row(statement, sealed) for statement, sealed in seal(numbers)]
             self._insert(db, rows)
         return len(rows)
@@ -284,7 +285,7 @@ class Outbox:
     def health(self) -> list[MeterHealth]:
         """Say how polling each meter went, by address."""
         rows = self._db.execute("SELECT * FROM meters ORDER BY meter").fetchall()
-        return [MeterHealth(_address(meter), *rest) for meter, *rest in rows]
+        return [MeterHealth(MeterAddress.of_number(meter), *rest) for meter, *rest in rows]
 
     def refused(self, limit: int = 1000) -> list[Refused]:
         """Return what the station refused for good, the newest first."""
@@ -293,19 +294,35 @@ class Outbox:
             " ORDER BY id DESC LIMIT ?"
         )
         return [
-            Refused(_address(meter), epoch, sequence, sampled_at, Verdict(verdict), refused_at)
+            Refused(
+                MeterAddress.of_number(meter),
+                epoch,
+                sequence,
+                sampled_at,
+                Verdict(verdict),
+                refused_at,
+            )
             for meter, epoch, sequence, sampled_at, verdict, refused_at in self._db.execute(
                 query, (limit,)
             )
         ]
 
     @staticmethod
-    def _next(db: sqlite3.Connection, meter: MeterAddress) -> int:
-        query = (
-            "INSERT INTO sequences VALUES (?, 1)"
-            " ON CONFLICT (meter) DO UPDATE SET last = last + 1 RETURNING last"
-        )
-        return int(db.execute(query, (int(meter),)).fetchone()[0])
+    def _number(db: sqlite3.Connection, meters: Sequence[int]) -> list[int]:
+        """Count one statement of each of `meters`; returns their numbers."""
+        last = dict.fromkeys(meters, 0)
+        asked = list(last)
+        for start in range(0, len(asked), _AT_ONCE):
+            some = asked[start : start + _AT_ONCE]
+            places = ",".join("?" * len(some))
+            query = f"SELECT meter, last FROM sequences WHERE meter IN ({places})"  # noqa: S608  (places only)
+            last.update(db.execute(query, some))
+        numbers = []
+        for meter in meters:
+            last[meter] += 1
+            numbers.append(last[meter])
+        db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?)", last.items())
+        return numbers
 
     @staticmethod
     def _insert(db: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> int:
@@ -361,7 +378,3 @@ def _key(entry: Entry) -> tuple[object, ...]:
 def _row(statement: Statement, sealed: bytes) -> tuple[object, ...]:
     key = (int(statement.meter), statement.epoch, statement.sequence)
     return (*key, statement.sampled_at, digest_of(sealed), sealed)
-
-
-def _address(number: int) -> MeterAddress:
-    return MeterAddress(f"{number:012}")

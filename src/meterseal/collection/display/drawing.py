@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from meterseal.collection.station.views import LoadCurve
 
-__all__ = ["Bars", "Chart", "Stacks", "Tick", "bars", "curve_chart", "stacks", "wave_path"]
+__all__ = [
+    "Bars",
+    "Chart",
+    "Stacks",
+    "Tick",
+    "bars",
+    "curve_chart",
+    "spark_path",
+    "stacks",
+    "wave_path",
+]
 
 LEFT, RIGHT, TOP, BOTTOM = 64, 930, 12, 296
 """Edges of a drawing that is 960 wide and 330 high."""
@@ -138,6 +148,20 @@ def wave_path(samples: Sequence[int], most: float) -> str:
         (round(LEFT + index * width, 1), round(middle - reach * value / (most or 1), 1))
         for index, value in enumerate(samples)
     ])  # fmt: skip
+
+
+def spark_path(values: Sequence[float | None]) -> str:
+    """Draw a small line, 120 by 24, from 0 (or the lowest below it) up; gaps stay open."""
+    known = [value for value in values if value is not None]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    reach, width = high - low or 1, 120 / max(len(values) - 1, 1)
+    return "".join(
+        _path([
+            (round(width * index, 1), round(24 - 24 * ((values[index] or 0.0) - low) / reach, 1))
+            for index in run
+        ])
+        for run in _runs(values)
+    )  # fmt: skip
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

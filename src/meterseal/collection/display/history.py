@@ -178,7 +178,7 @@ def energy(request: Request, _: Visiting, address: str) -> Response:
     meter, _registration = registered(display, address)
     now = display.clock()
     latest = display.views.latest(meter, now)
-    days = display.views.energy(meter, now - (_ENERGY_DAYS - 1) * _DAY, now)
+    days = _since_known(display.views.energy(meter, now - (_ENERGY_DAYS - 1) * _DAY, now))
     registers = [
         (quantity, quantity.amount(steps))
         for quantity, steps in (latest.reading.values.items() if latest else ())
@@ -196,6 +196,12 @@ def energy(request: Request, _: Visiting, address: str) -> Response:
         start=days[0].start,
         quantities=Quantity.__members__,
     )
+
+
+def _since_known(days: list[DayEnergy]) -> list[DayEnergy]:
+    """Leave out days before the first that is known; today stays."""
+    known = (n for n, day in enumerate(days) if any(v is not None for v in day.register.values()))
+    return days[next(known, len(days) - 1) :]
 
 
 def _parts(day: DayEnergy) -> list[float]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from meterseal.collection.display.access import Visiting, display_of
+from meterseal.collection.display.drawing import spark_path
 from meterseal.collection.display.phasor import PHASES, hints, phasors
 from meterseal.collection.display.showing import show
 from meterseal.collection.model import MeterAddress, Quantity
@@ -34,6 +35,8 @@ SINGLE_ROWS: Final = (
 _MOST_ROWS: Final = 50
 """Meters that the overview lists: each is a question to the store."""
 _MOST_CHOICES: Final = 200
+_SPARK: Final = 6 * 3_600_000
+_SPARK_STEP: Final = 15 * 60_000
 _STATES: Final = ("silent", "late", "online")
 _REFUSED_SHOWN: Final = 100
 _ALARMS_SHOWN: Final = 300
@@ -62,7 +65,17 @@ def overview(request: Request, _: Visiting) -> Response:
         rows=shown,
         more=len(rows) - len(shown),
         powers=powers,
+        sparks={row.meter: _spark(display, row, now) for row in shown},
     )
+
+
+def _spark(display: Display, row: MeterRow, now: int) -> str:
+    """Draw the power of the last hours, small; no line before a meter has values."""
+    if row.sampled_at is None or row.sampled_at < now - _SPARK:
+        return ""
+    start = now - _SPARK
+    curve = display.views.load_curve(row.meter, Quantity.ACTIVE_POWER, start, now, _SPARK_STEP)
+    return spark_path(curve.mean)
 
 
 def _worst(rows: list[MeterRow]) -> list[MeterRow]:

@@ -270,7 +270,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "last_seen": ("最近活动", "Last seen"),
     "last_message": ("最近消息", "Last message"),
     "messages": ("消息", "Messages"),
-    "in_session": ("本次会话 {count}", "{count} in this session"),
+    "in_session": ("本次会话消息", "Sent in session"),
     "traffic": ("收 / 发", "In / out"),
     "refused": ("拒收", "Refused"),
     "no_links": ("尚无链路。", "There are no links yet."),

@@ -11,19 +11,22 @@ from meterseal.lab.attack import (
     curve,
     downgrade,
     endings,
+    fault,
     flood,
     middle,
     oracle,
     readings,
     receipts,
     replay,
+    signatures,
     stolen,
     tamper,
+    thieves,
     timing,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from meterseal.lab.attack.notes import Attack
 
@@ -35,29 +38,34 @@ ROOMS: Final = {
     "tamper": tamper.ATTACKS,
     "downgrade": downgrade.ATTACKS,
     "endings": endings.ATTACKS,
-    "readings": readings.ATTACKS + receipts.ATTACKS,
+    "readings": readings.ATTACKS + thieves.ATTACKS + receipts.ATTACKS,
     "oracle": oracle.ATTACKS,
-    "curve": curve.ATTACKS,
+    "curve": curve.ATTACKS + signatures.ATTACKS,
     "certificates": certificates.ATTACKS,
     "flood": flood.ATTACKS,
     "stolen": stolen.ATTACKS,
     "timing": timing.ATTACKS,
+    "fault": fault.ATTACKS,
 }
 ALL: Final[dict[str, Attack]] = {it.name: it for room in ROOMS.values() for it in room}
 
 
-def find(names: Sequence[str]) -> list[Attack]:
+def find(
+    names: Sequence[str],
+    known: Mapping[str, Attack] = ALL,
+    rooms: Mapping[str, Sequence[Attack]] = ROOMS,
+) -> list[Attack]:
     """Return the attacks of these names, or of these rooms; all of them if no name is given.
 
     Raises UsageError for a name that is neither.
     """
     if not names:
-        return list(ALL.values())
+        return list(known.values())
     found: dict[str, Attack] = {}
     for name in names:
-        attacks = ROOMS.get(name) or ([ALL[name]] if name in ALL else None)
+        attacks = rooms.get(name) or ([known[name]] if name in known else None)
         if attacks is None:
-            near = difflib.get_close_matches(name, [*ALL, *ROOMS], 3)
+            near = difflib.get_close_matches(name, [*known, *rooms], 3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise UsageError(f"no attack and no room is called {name!r}{hint} (--list shows all)")
         found.update({it.name: it for it in attacks})

@@ -34,7 +34,7 @@ _EACH: Final = 5
 _MESSAGES: Final = 10
 _SECONDS: Final = 60.0
 _PAUSE: Final = 0.1
-_BEGINNING: Final = 3.0
+_BEGINNING: Final = 5.0
 
 
 # --- hostile clients -----------------------------------------------------------------------

@@ -66,6 +66,79 @@ macro_rules! multiply_limb {
     };
 }
 
+/// t0..t7 = a b. Of b, the address is lost.
+macro_rules! product {
+    () => {
+        concat!(
+            "mov rdx, [{b}]\n",
+            "mulx {t1}, {t0}, [{a}]\n",
+            "mulx {t2}, {lo}, [{a} + 8]\n",
+            "add {t1}, {lo}\n",
+            "mulx {t3}, {lo}, [{a} + 16]\n",
+            "adc {t2}, {lo}\n",
+            "mulx {t4}, {lo}, [{a} + 24]\n",
+            "adc {t3}, {lo}\n",
+            "adc {t4}, 0\n",
+            multiply_limb!("8", "t1", "t2", "t3", "t4", "t5", "t6"),
+            multiply_limb!("16", "t2", "t3", "t4", "t5", "t6", "t7"),
+            // The last limb of b is read before b becomes the zero.
+            multiply_limb!("24", "t3", "t4", "t5", "t6", "t7", "b"),
+        )
+    };
+}
+
+/// t0..t7 = a^2.
+macro_rules! square {
+    () => {
+        concat!(
+            // The products of different limbs, t1..t6.
+            "mov rdx, [{a}]\n",
+            "mulx {t2}, {t1}, [{a} + 8]\n",
+            "mulx {t3}, {lo}, [{a} + 16]\n",
+            "add {t2}, {lo}\n",
+            "mulx {t4}, {lo}, [{a} + 24]\n",
+            "adc {t3}, {lo}\n",
+            "adc {t4}, 0\n",
+            "mov rdx, [{a} + 8]\n",
+            "xor {t6:e}, {t6:e}\n",
+            "mulx {hi}, {lo}, [{a} + 16]\n",
+            "adcx {t3}, {lo}\n",
+            "adox {t4}, {hi}\n",
+            "mulx {t5}, {lo}, [{a} + 24]\n",
+            "adcx {t4}, {lo}\n",
+            "adox {t5}, {t6}\n",
+            "mov rdx, [{a} + 16]\n",
+            "mulx {t6}, {lo}, [{a} + 24]\n",
+            "adcx {t5}, {lo}\n",
+            "adc {t6}, 0\n",
+            // Twice that, plus the squares of the limbs.
+            "xor {t7:e}, {t7:e}\n",
+            "mov rdx, [{a}]\n",
+            "mulx {hi}, {t0}, rdx\n",
+            "adcx {t1}, {t1}\n",
+            "adox {t1}, {hi}\n",
+            "mov rdx, [{a} + 8]\n",
+            "mulx {hi}, {lo}, rdx\n",
+            "adcx {t2}, {t2}\n",
+            "adox {t2}, {lo}\n",
+            "adcx {t3}, {t3}\n",
+            "adox {t3}, {hi}\n",
+            "mov rdx, [{a} + 16]\n",
+            "mulx {hi}, {lo}, rdx\n",
+            "adcx {t4}, {t4}\n",
+            "adox {t4}, {lo}\n",
+            "adcx {t5}, {t5}\n",
+            "adox {t5}, {hi}\n",
+            "mov rdx, [{a} + 24]\n",
+            "mulx {hi}, {lo}, rdx\n",
+            "adcx {t6}, {t6}\n",
+            "adox {t6}, {lo}\n",
+            "adcx {t7}, {t7}\n",
+            "adox {t7}, {hi}\n",
+        )
+    };
+}
+
 /// Adds `t0 * p` to t0..t3, which makes t0 zero, and puts the new top limb there.
 ///
 /// `t0 * p / 2^64` without the limb that vanishes is `t0 * (1 - 2^32 - 2^160 + 2^192)`. From t1
@@ -214,19 +287,7 @@ impl Arithmetic for Adx {
         // BMI2 and ADX, or this back-end would not have been chosen.
         unsafe {
             asm!(
-                "mov rdx, [{b}]",
-                "mulx {t1}, {t0}, [{a}]",
-                "mulx {t2}, {lo}, [{a} + 8]",
-                "add {t1}, {lo}",
-                "mulx {t3}, {lo}, [{a} + 16]",
-                "adc {t2}, {lo}",
-                "mulx {t4}, {lo}, [{a} + 24]",
-                "adc {t3}, {lo}",
-                "adc {t4}, 0",
-                multiply_limb!("8", "t1", "t2", "t3", "t4", "t5", "t6"),
-                multiply_limb!("16", "t2", "t3", "t4", "t5", "t6", "t7"),
-                // The last limb of b is read before b becomes the zero.
-                multiply_limb!("24", "t3", "t4", "t5", "t6", "t7", "b"),
+                product!(),
                 reduce!(),
                 a = inout(reg) a.0.as_ptr() => _,
                 b = inout(reg) b.0.as_ptr() => _,
@@ -254,50 +315,7 @@ impl Arithmetic for Adx {
         // SAFETY: as in `mul`.
         unsafe {
             asm!(
-                // The products of different limbs, t1..t6.
-                "mov rdx, [{a}]",
-                "mulx {t2}, {t1}, [{a} + 8]",
-                "mulx {t3}, {lo}, [{a} + 16]",
-                "add {t2}, {lo}",
-                "mulx {t4}, {lo}, [{a} + 24]",
-                "adc {t3}, {lo}",
-                "adc {t4}, 0",
-                "mov rdx, [{a} + 8]",
-                "xor {t6:e}, {t6:e}",
-                "mulx {hi}, {lo}, [{a} + 16]",
-                "adcx {t3}, {lo}",
-                "adox {t4}, {hi}",
-                "mulx {t5}, {lo}, [{a} + 24]",
-                "adcx {t4}, {lo}",
-                "adox {t5}, {t6}",
-                "mov rdx, [{a} + 16]",
-                "mulx {t6}, {lo}, [{a} + 24]",
-                "adcx {t5}, {lo}",
-                "adc {t6}, 0",
-                // Twice that, plus the squares of the limbs.
-                "xor {t7:e}, {t7:e}",
-                "mov rdx, [{a}]",
-                "mulx {hi}, {t0}, rdx",
-                "adcx {t1}, {t1}",
-                "adox {t1}, {hi}",
-                "mov rdx, [{a} + 8]",
-                "mulx {hi}, {lo}, rdx",
-                "adcx {t2}, {t2}",
-                "adox {t2}, {lo}",
-                "adcx {t3}, {t3}",
-                "adox {t3}, {hi}",
-                "mov rdx, [{a} + 16]",
-                "mulx {hi}, {lo}, rdx",
-                "adcx {t4}, {t4}",
-                "adox {t4}, {lo}",
-                "adcx {t5}, {t5}",
-                "adox {t5}, {hi}",
-                "mov rdx, [{a} + 24]",
-                "mulx {hi}, {lo}, rdx",
-                "adcx {t6}, {t6}",
-                "adox {t6}, {lo}",
-                "adcx {t7}, {t7}",
-                "adox {t7}, {hi}",
+                square!(),
                 reduce!(),
                 a = inout(reg) a.0.as_ptr() => _,
                 b = out(reg) _,
@@ -323,6 +341,16 @@ impl Arithmetic for Adx {
     fn mul_sum(factor: &Fe, a: &Fe, b: &Fe) -> Fe {
         // One factor may be anything below 2^256: the product is then below 2^256 p.
         Self::mul(&add_loosely(a, b), factor)
+    }
+
+    #[inline]
+    fn mul_sub(a: &Fe, b: &Fe, c: &Fe, d: &Fe) -> Fe {
+        mul_sub_wide(a, b, &wide_product(c, d))
+    }
+
+    #[inline]
+    fn mul_sub_sqr(a: &Fe, b: &Fe, c: &Fe) -> Fe {
+        mul_sub_wide(a, b, &wide_square(c))
     }
 
     #[inline]
@@ -427,6 +455,110 @@ impl Arithmetic for Adx {
     }
 }
 
+/// The product, not reduced.
+#[inline(always)]
+fn wide_product(a: &Fe, b: &Fe) -> [u64; 8] {
+    let (t0, t1, t2, t3): (u64, u64, u64, u64);
+    let (t4, t5, t6, t7): (u64, u64, u64, u64);
+    // SAFETY: as in `mul`.
+    unsafe {
+        asm!(
+            product!(),
+            a = in(reg) a.0.as_ptr(),
+            b = inout(reg) b.0.as_ptr() => _,
+            t0 = out(reg) t0,
+            t1 = out(reg) t1,
+            t2 = out(reg) t2,
+            t3 = out(reg) t3,
+            t4 = out(reg) t4,
+            t5 = out(reg) t5,
+            t6 = out(reg) t6,
+            t7 = out(reg) t7,
+            lo = out(reg) _,
+            hi = out(reg) _,
+            out("rdx") _,
+            options(pure, readonly, nostack),
+        );
+    }
+    [t0, t1, t2, t3, t4, t5, t6, t7]
+}
+
+/// The square, not reduced.
+#[inline(always)]
+fn wide_square(a: &Fe) -> [u64; 8] {
+    let (t0, t1, t2, t3): (u64, u64, u64, u64);
+    let (t4, t5, t6, t7): (u64, u64, u64, u64);
+    // SAFETY: as in `mul`.
+    unsafe {
+        asm!(
+            square!(),
+            a = in(reg) a.0.as_ptr(),
+            t0 = out(reg) t0,
+            t1 = out(reg) t1,
+            t2 = out(reg) t2,
+            t3 = out(reg) t3,
+            t4 = out(reg) t4,
+            t5 = out(reg) t5,
+            t6 = out(reg) t6,
+            t7 = out(reg) t7,
+            lo = out(reg) _,
+            hi = out(reg) _,
+            out("rdx") _,
+            options(pure, readonly, nostack),
+        );
+    }
+    [t0, t1, t2, t3, t4, t5, t6, t7]
+}
+
+/// The product less another that is not yet reduced, both below p^2: one reduction for both.
+#[inline(always)]
+fn mul_sub_wide(a: &Fe, b: &Fe, subtrahend: &[u64; 8]) -> Fe {
+    let (r0, r1, r2, r3): (u64, u64, u64, u64);
+    // SAFETY: as in `mul`; reads the eight limbs of `subtrahend` too. Its address waits in a vector
+    // register until a general one is free.
+    unsafe {
+        asm!(
+            product!(),
+            "movq {a}, {subtrahend}",
+            "sub {t0}, [{a}]",
+            "sbb {t1}, [{a} + 8]",
+            "sbb {t2}, [{a} + 16]",
+            "sbb {t3}, [{a} + 24]",
+            "sbb {t4}, [{a} + 32]",
+            "sbb {t5}, [{a} + 40]",
+            "sbb {t6}, [{a} + 48]",
+            "sbb {t7}, [{a} + 56]",
+            // 2^256 p more if that is negative.
+            "sbb {a}, {a}",
+            "mov {lo}, {a}",
+            "shl {lo}, 32",
+            "lea {hi}, [{lo} + {a}]",
+            "add {t4}, {a}",
+            "adc {t5}, {lo}",
+            "adc {t6}, {a}",
+            "adc {t7}, {hi}",
+            reduce!(),
+            subtrahend = in(xmm_reg) subtrahend.as_ptr() as i64,
+            a = inout(reg) a.0.as_ptr() => _,
+            b = inout(reg) b.0.as_ptr() => _,
+            t0 = out(reg) _,
+            t1 = out(reg) _,
+            t2 = out(reg) _,
+            t3 = out(reg) _,
+            t4 = out(reg) r0,
+            t5 = out(reg) r1,
+            t6 = out(reg) r2,
+            t7 = out(reg) r3,
+            lo = out(reg) _,
+            hi = out(reg) _,
+            limb1 = const P[1],
+            out("rdx") _,
+            options(pure, readonly, nostack),
+        );
+    }
+    Fe([r0, r1, r2, r3])
+}
+
 /// A number below 2^256 that is the sum modulo p, though not always the lowest.
 #[inline(always)]
 fn add_loosely(a: &Fe, b: &Fe) -> Fe {
@@ -519,7 +651,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn agrees_with_portable(a in element(), b in element(), c in element()) {
+        fn agrees_with_portable(a in element(), b in element(), c in element(), d in element()) {
             if Backend::X86_64.is_available() {
                 prop_assert_eq!(Adx::mul(&a, &b).0, Portable::mul(&a, &b).0);
                 prop_assert_eq!(Adx::sqr(&a).0, Portable::mul(&a, &a).0);
@@ -527,6 +659,9 @@ mod tests {
                 prop_assert_eq!(Adx::sub(&a, &b).0, Portable::sub(&a, &b).0);
                 prop_assert_eq!(Adx::half(&a).0, Portable::half(&a).0);
                 prop_assert_eq!(Adx::mul_sum(&a, &b, &c).0, Portable::mul_sum(&a, &b, &c).0);
+                let (ours, portable) = (Adx::mul_sub(&a, &b, &c, &d), Portable::mul_sub(&a, &b, &c, &d));
+                prop_assert_eq!(ours.0, portable.0);
+                prop_assert_eq!(Adx::mul_sub_sqr(&a, &b, &c).0, Portable::mul_sub_sqr(&a, &b, &c).0);
                 let values = [
                     Adx::mul(&a, &b),
                     Adx::sqr(&a),
@@ -534,6 +669,8 @@ mod tests {
                     Adx::sub(&a, &b),
                     Adx::half(&a),
                     Adx::mul_sum(&a, &b, &c),
+                    Adx::mul_sub(&a, &b, &c, &d),
+                    Adx::mul_sub_sqr(&a, &b, &c),
                 ];
                 for value in values {
                     prop_assert_eq!(limbs::is_less(&value.0, &P), u64::MAX);

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -54,7 +53,6 @@ __all__ = [
 _log: Final = logging.getLogger("meterseal.station")
 MAX_STEPS: Final = 1 << 39
 _COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(LINES)
-_FORMS: Final = 1024  # kinds of meters, by the quantities they measure
 
 KindT = TypeVar("KindT")
 ItemT = TypeVar("ItemT")
@@ -205,17 +203,19 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
 
     Those without values are left out.
     """
-    groups: dict[bytes, tuple[list[int], list[int], list[list[int]]]] = {}
+    groups: dict[tuple[Quantity, ...], tuple[list[int], list[int], list[list[int]]]] = {}
     for reading in readings:
         quantities, steps = _measured(reading)
-        meters, times, values = groups.setdefault(_codes_of(quantities), ([], [], []))
+        meters, times, values = groups.setdefault(quantities, ([], [], []))
         meters.append(int(reading.meter))
         times.append(reading.sampled_at)
         values.append(steps)
     return {
-        codes: _in_order(*(np.array(column, WORD) for column in columns))
-        for codes, columns in groups.items()
-        if codes
+        bytes(each.code for each in quantities): _in_order(
+            *(np.array(column, WORD) for column in columns)
+        )
+        for quantities, columns in groups.items()
+        if quantities
     }
 
 
@@ -273,11 +273,6 @@ def _grouped(items: Iterable[tuple[KindT, ItemT]]) -> Iterable[tuple[KindT, list
     for kind, item in items:
         groups.setdefault(kind, []).append(item)
     return groups.items()
-
-
-@lru_cache(_FORMS)
-def _codes_of(quantities: tuple[Quantity, ...]) -> bytes:
-    return bytes(quantity.code for quantity in quantities)
 
 
 def _sum_of(one: Numbers, other: Numbers) -> Numbers:

@@ -135,4 +135,4 @@ class TurnedAway:
 
 def address(number: int) -> MeterAddress:
     """Return the address that the store keeps as a number."""
-    return MeterAddress(f"{number:012}")
+    return MeterAddress.of_number(number)
