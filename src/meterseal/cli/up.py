@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from rich.table import Table
 
@@ -107,10 +108,26 @@ def up(
     roles = [role for role in ROLES if getattr(settings, role) is not None]
     if not roles:
         raise UsageError(f"{config} has no table for any role")
-    processes = Processes(roles, config, config.parent / "logs")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(until_signal(_show(processes, settings, config, seconds)))
+    with _alone(config):
+        processes = Processes(roles, config, config.parent / "logs")
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(until_signal(_show(processes, settings, config, seconds)))
     _summary(settings)
+
+
+@contextlib.contextmanager
+def _alone(config: Path) -> Iterator[None]:
+    """Keep others from running the same system: they would fight for its ports and its files."""
+    import fcntl
+
+    with config.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"{config} is running already: end that first, or lay out another with --dir"
+            ) from None
+        yield
 
 
 @config_app.command()
@@ -146,13 +163,24 @@ def _files(table: object) -> list[Path]:
 
 
 async def until_signal(work: Coroutine[object, object, None]) -> None:
-    """Run; Ctrl-C and SIGTERM cancel it, and it ends in its own order."""
+    """Run; Ctrl-C and SIGTERM cancel it, and it ends in its own order.
+
+    A second one is answered with a word; who insists cuts the end short.
+    """
     import asyncio
 
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
+    asked = itertools.count(1)
+
+    def stop() -> None:
+        if next(asked) == 2:  # noqa: PLR2004  (once was enough)
+            typer.echo("ending in order, which may take some seconds", err=True)
+        else:
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

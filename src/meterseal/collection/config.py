@@ -19,6 +19,8 @@ from meterseal.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic_core import ErrorDetails
+
 __all__ = [
     "AlinkSettings",
     "BrokerSettings",
@@ -302,12 +304,23 @@ def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(dict.fromkeys(map(_fault, error.errors())))
         raise UsageError(f"{path}: {faults}") from None
     anchored: Settings = _anchored(settings, path.resolve().parent)
     return anchored
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """Say what is wrong with one value, in the words of the file."""
+    where = ".".join(map(str, fault["loc"]))
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{where}: there is no such setting"
+        case "missing":
+            return f"{where} is missing"
+        case "too_short":
+            return f"{where}: none of them can be used"
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _override(data: dict[str, Any], variable: str, text: str) -> None:
