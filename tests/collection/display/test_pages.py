@@ -178,6 +178,12 @@ def test_the_security_page_tells_links_and_refusals(
     assert "expired" in client.get("/security").text
 
 
+def test_the_waveform_page_says_whether_waveforms_can_come(client: Client) -> None:
+    client.sign_in("vera")
+    assert "has sent no waveforms yet" in client.get(f"{PAGE}/waveform").text
+    assert "reads no waveforms of it" in client.get(f"/meters/{PLAIN}/waveform").text
+
+
 def test_pages_are_not_kept_by_caches(client: Client) -> None:
     client.sign_in("vera")
     assert COOKIE in client.cookies

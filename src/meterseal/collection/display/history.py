@@ -105,7 +105,7 @@ def step_of(length: int, interval: int) -> int:
 def waveform(request: Request, _: Visiting, address: str) -> Response:
     """Show two cycles of the last snapshot, and its harmonics."""
     display = display_of(request)
-    meter, _registration = registered(display, address)
+    meter, registration = registered(display, address)
     snapshot = display.views.snapshot(meter)
     found = _spectra(display, snapshot) if snapshot is not None else {}
     sides = [_side(kind, snapshot, found) for kind in "UI"] if snapshot is not None else []
@@ -114,6 +114,7 @@ def waveform(request: Request, _: Visiting, address: str) -> Response:
         "waveform.html",
         **of_meter(display, meter),
         snapshot=snapshot,
+        seals_itself=registration.seals_itself,
         spectra=found,
         sides=sides,
         limit=THD_LIMIT,

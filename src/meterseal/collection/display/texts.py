@@ -169,6 +169,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # waveform
     "no_snapshot": ("该电能表尚无波形快照。", "This meter has sent no waveforms yet."),
+    "never_snapshot": (
+        "该电能表不自行签名，采集终端不读取其波形。",
+        "This meter does not seal what it says: its collector reads no waveforms of it.",
+    ),
     "voltages": ("电压", "Voltages"),
     "currents": ("电流", "Currents"),
     "harmonics": ("谐波（次数 2 至 40）", "Harmonics (orders 2 to 40)"),
