@@ -1,6 +1,6 @@
 //! Operations with given nonces: for test vectors, dangerous anywhere else.
 
-use meterseal_core::sm2::danger;
+use meterseal_core::sm2::{Signature, danger, plain};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -79,10 +79,62 @@ fn exchange_with_ephemeral(
         .map_err(raise)
 }
 
+/// Signs e with that nonce by the standard's steps, not optimised.
+#[pyfunction]
+#[pyo3(signature = (key, digest, nonce, encoding="der"))]
+fn sign_digest_plainly<'py>(
+    py: Python<'py>,
+    key: &PrivateKey,
+    digest: Buffer,
+    nonce: Buffer,
+    encoding: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let encoding = signature_encoding(encoding)?;
+    let (digest, nonce) = (digest_bytes(&digest)?, digest_bytes(&nonce)?);
+    let signature = plain::sign_digest(&key.0, &digest, &nonce).map_err(raise)?;
+    Ok(PyBytes::new(py, &signature.to_bytes(encoding)))
+}
+
+/// Verifies the signature of e by the standard's steps, not optimised. Raises InvalidSignature.
+#[pyfunction]
+#[pyo3(signature = (key, signature, digest, encoding="der"))]
+fn verify_digest_plainly(
+    key: &PublicKey,
+    signature: Buffer,
+    digest: Buffer,
+    encoding: &str,
+) -> PyResult<()> {
+    let signature =
+        Signature::from_bytes(&signature, signature_encoding(encoding)?).map_err(raise)?;
+    plain::verify_digest(&key.0, &signature, &digest_bytes(&digest)?).map_err(raise)
+}
+
+/// Returns the public key of a private key, 65 bytes, not optimised.
+#[pyfunction]
+fn public_key_plainly<'py>(py: Python<'py>, private_key: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    let public = plain::public_key(&digest_bytes(&private_key)?).map_err(raise)?;
+    Ok(PyBytes::new(py, &public))
+}
+
+/// Returns the shared X coordinate, 32 bytes, not optimised.
+#[pyfunction]
+fn exchange_ecdh_plainly<'py>(
+    py: Python<'py>,
+    private_key: Buffer,
+    peer: &PublicKey,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let shared = plain::exchange_ecdh(&digest_bytes(&private_key)?, &peer.0).map_err(raise)?;
+    Ok(PyBytes::new(py, &shared))
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sign_digest_with_nonce, module)?)?;
     module.add_function(wrap_pyfunction!(sign_digest_with_generator, module)?)?;
     module.add_function(wrap_pyfunction!(encrypt_with_nonce, module)?)?;
     module.add_function(wrap_pyfunction!(exchange_with_ephemeral, module)?)?;
+    module.add_function(wrap_pyfunction!(sign_digest_plainly, module)?)?;
+    module.add_function(wrap_pyfunction!(verify_digest_plainly, module)?)?;
+    module.add_function(wrap_pyfunction!(public_key_plainly, module)?)?;
+    module.add_function(wrap_pyfunction!(exchange_ecdh_plainly, module)?)?;
     Ok(())
 }

@@ -66,7 +66,7 @@ pub fn sign_digest_with_randomness(
 }
 
 /// A scalar of 1 to n-1.
-fn given_scalar(bytes: &[u8; 32]) -> Result<Scalar, Error> {
+pub(super) fn given_scalar(bytes: &[u8; 32]) -> Result<Scalar, Error> {
     Scalar::from_bytes(bytes)
         .filter(|scalar| scalar.is_zero() == 0)
         .ok_or(Error::InvalidInput("a nonce is a number of 1 to n-1"))

@@ -18,6 +18,7 @@ mod key;
 mod limbs;
 mod multiply;
 mod nonce;
+pub mod plain;
 mod point;
 mod scalar;
 mod sign;
