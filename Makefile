@@ -14,7 +14,7 @@ SEEDS ?= 10000
 METERS ?= 200
 SOAK_SECONDS ?= 1800
 
-.PHONY: setup demo test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
+.PHONY: setup demo lab test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -47,6 +47,10 @@ fuzz-core:  ## under libFuzzer: make fuzz-core SECONDS=60 DECODER=ciphertext
 
 timing: setup  ## do times tell secrets? make timing SECONDS=60 for each operation on each back-end, on a quiet machine
 	$(BIN)/meterseal lab attack timing --seconds $(SECONDS)
+
+lab: setup  ## the design's experiment with its page in lab-out/, and the tests of randomness
+	$(BIN)/meterseal lab experiment --out lab-out
+	$(BIN)/meterseal lab random
 
 soak: setup  ## kills, seeds and endurance in their long forms: make soak READINGS=0 SEEDS=50000
 	$(BIN)/python tests/soak/run.py $(READINGS) $(KILLS) $(SEEDS) $(METERS) $(SOAK_SECONDS)

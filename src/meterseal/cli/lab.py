@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from meterseal.cli.attack import attack
+from meterseal.cli.experiment import experiment
 from meterseal.cli.randomness import random
 
 __all__ = ["app"]
@@ -14,4 +15,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(attack)
+app.command()(experiment)
 app.command()(random)

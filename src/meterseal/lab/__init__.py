@@ -10,7 +10,7 @@ from meterseal.errors import UsageError
 
 __all__ = ["require_packages"]
 
-_PACKAGES = ("aiomqtt", "cryptography", "fpylll", "matplotlib", "numpy", "scipy")
+_PACKAGES = ("aiomqtt", "cryptography", "fpylll", "jinja2", "matplotlib", "numpy", "scipy")
 
 
 def require_packages() -> None:
