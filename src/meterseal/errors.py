@@ -22,6 +22,7 @@ MeterSealError
 │   │   └── NoApplicationProtocol
 │   ├── InsufficientSecurity weaker than our policy
 │   ├── NoRenegotiation      a second handshake on a running session
+│   ├── RenegotiationMismatch  a first handshake that claims to be a second one
 │   ├── BadRecord            a record that does not open
 │   ├── RecordOverflow       a record or message beyond its limit
 │   ├── HandshakeProofFailed a signature or Finished that does not prove what it must
@@ -76,6 +77,7 @@ __all__ = [
     "RandomnessFailure",
     "RecordOverflow",
     "RejectionReason",
+    "RenegotiationMismatch",
     "Truncated",
     "UnexpectedMessage",
     "UnsupportedExtension",
@@ -239,6 +241,12 @@ class NoRenegotiation(PeerError):
     """The peer asked for a second handshake on a running session."""
 
     alert = AlertDescription.NO_RENEGOTIATION
+
+
+class RenegotiationMismatch(PeerError):
+    """The peer takes a first handshake for a second one: somebody may stand between (RFC 5746)."""
+
+    alert = AlertDescription.HANDSHAKE_FAILURE
 
 
 class BadRecord(PeerError):

@@ -13,6 +13,7 @@ from meterseal.errors import (
     IllegalParameter,
     MeterSealError,
     PeerError,
+    RenegotiationMismatch,
     UnexpectedMessage,
 )
 from meterseal.lab.attack.wire import with_client_hello, with_server_hello
@@ -235,3 +236,19 @@ def _with_authorities(body: bytes) -> Callable[[int, bytes], list[bytes]]:
 def refused(pair: Link, by: str, kind: type[PeerError]) -> MeterSealError:
     assert isinstance(pair.errors[by], kind), pair.errors
     return pair.errors[by]
+
+
+# --- a handshake that is no first one ----------------------------------------------------
+
+
+def test_a_first_handshake_that_claims_to_be_a_second_one_ends_with_handshake_failure() -> None:
+    def claim(hello: ClientHello | ServerHello) -> dict[str, dict[int, bytes]]:
+        return {"extensions": {**hello.extensions, ExtensionType.RENEGOTIATION_INFO: b"\x01\xaa"}}
+
+    for role, change in {
+        "server": with_client_hello(claim),
+        "client": with_server_hello(claim),
+    }.items():
+        error = link(change=change).errors[role]
+        assert isinstance(error, RenegotiationMismatch)
+        assert error.description is AlertDescription.HANDSHAKE_FAILURE

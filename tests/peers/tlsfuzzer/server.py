@@ -30,7 +30,7 @@ from meterseal.transport import (
     TicketKeys,
 )
 from meterseal.x509 import Certificate
-from support.nist.families import P256, P384, P521, RSA, X25519, RsaSigner, RunnerProvider
+from support.nist.families import P256, P384, P521, RSA_WITH_CBC, X25519, RsaSigner, RunnerProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,12 +56,12 @@ def credential() -> Credential:
         .sign(key, hashes.SHA256())
     )
     ours = Certificate.decode(made.public_bytes(Encoding.DER))
-    return Credential((ours,), RsaSigner(key), scheme=RSA.algorithms.certificates)
+    return Credential((ours,), RsaSigner(key), scheme=RSA_WITH_CBC.algorithms.certificates)
 
 
 def configuration() -> ServerConfig:
     """TLS 1.3 and 1.2, with sessions that may be resumed."""
-    algorithms, provider = RSA.with_group(P256), RunnerProvider()
+    algorithms, provider = RSA_WITH_CBC.with_group(P256), RunnerProvider()
     return ServerConfig(
         credential=credential(),
         suites=tuple(algorithms.suites.values()),
@@ -69,6 +69,7 @@ def configuration() -> ServerConfig:
         algorithms=algorithms,
         provider=provider,
         session_cache=SessionCache(),
+        application_protocols=("http/1.1", "h2"),
         ticket_keys=TicketKeys(provider, suites=algorithms.suites),
     )
 

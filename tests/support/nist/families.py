@@ -168,6 +168,12 @@ class RunnerProvider(NistProvider):
 # --- families ----------------------------------------------------------------------------
 
 RSA_TLS12 = replace(TLS12, code=0xC02F, name="TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+RSA_TLS12_CBC = replace(
+    RSA_TLS12,
+    code=0xC013,
+    name="TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    protection="aes-128-cbc-sha1",
+)
 _RSA_PSS = Signature(0x0804, "RSA-PSS signatures with SHA-256")
 _RSA_ALGORITHMS = replace(
     NIST_ALGORITHMS,
@@ -190,4 +196,10 @@ class Family:
 
 
 RSA = Family(_RSA_ALGORITHMS)
+RSA_WITH_CBC = Family(
+    replace(
+        _RSA_ALGORITHMS,
+        suites={suite.code: suite for suite in (TLS13, RSA_TLS12, RSA_TLS12_CBC)},
+    )
+)
 ECDSA = Family(NIST_ALGORITHMS)

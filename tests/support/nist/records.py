@@ -21,7 +21,8 @@ _EXPLICIT = 8
 _OUTER = b"\x17\x03\x03"
 
 
-def _fragments(data: bytes) -> Iterator[bytes]:
+def fragments(data: bytes) -> Iterator[bytes]:
+    """`data` in pieces that fit a record; one that is empty if it is."""
     for start in range(0, max(len(data), 1), MAX_FRAGMENT):
         yield data[start : start + MAX_FRAGMENT]
 
@@ -33,7 +34,8 @@ def _decrypt(key: bytes, nonce: bytes, text: bytes, aad: bytes) -> bytes:
         raise InvalidTag("a record does not open") from None
 
 
-def _require_fits(length: int) -> None:
+def require_fits(length: int) -> None:
+    """Raise `UsageError` for a fragment longer than a record may carry."""
     if length > MAX_FRAGMENT:
         raise UsageError("a record longer than its limit")
 
@@ -49,7 +51,7 @@ class GcmSealer:
         self._sequence = count()
 
     def seal(self, content_type: int, data: bytes, /) -> bytes:
-        return b"".join(self._record(bytes((content_type,)), part) for part in _fragments(data))
+        return b"".join(self._record(bytes((content_type,)), part) for part in fragments(data))
 
     def _record(self, kind: bytes, fragment: bytes) -> bytes:
         explicit = next(self._sequence).to_bytes(8, "big")
@@ -71,7 +73,7 @@ class GcmOpener:
         if self._is_dead or length < 0:
             raise InvalidTag("a record does not open")
         self._is_dead = True
-        _require_fits(length)
+        require_fits(length)
         explicit, text = record[5:13], record[13:]
         aad = next(self._sequence).to_bytes(8, "big") + record[:3] + length.to_bytes(2, "big")
         plain = _decrypt(self._key, self._salt + explicit, text, aad)
@@ -106,7 +108,7 @@ class Tls13Sealer(_Direction):
     WEAR = 1 << 20
 
     def seal(self, content_type: int, data: bytes, /) -> bytes:
-        return b"".join(self._record(part + bytes((content_type,))) for part in _fragments(data))
+        return b"".join(self._record(part + bytes((content_type,))) for part in fragments(data))
 
     def _record(self, inner: bytes) -> bytes:
         header = _OUTER + (len(inner) + _TAG).to_bytes(2, "big")
@@ -127,7 +129,7 @@ class Tls13Opener(_Direction):
         if self._is_dead or header[:3] != _OUTER or len(text) < 1 + _TAG:
             raise InvalidTag("a record does not open")
         self._is_dead = True
-        _require_fits(len(text) - 1 - _TAG)
+        require_fits(len(text) - 1 - _TAG)
         plain = _decrypt(self._key, self._next_nonce(), text, header).rstrip(b"\0")
         self._is_dead = False
         return (plain[-1], plain[:-1]) if plain else (0, b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from support.nist.cbc import KEY, MAC, CbcOpener, CbcSealer
 from support.nist.records import GcmOpener, GcmSealer, Tls13Opener, Tls13Sealer
 
 _SIZE = 32
@@ -39,8 +40,12 @@ class MasterSecret:
 
     def cbc_protection(
         self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[GcmSealer, GcmOpener]:
-        raise NotImplementedError("no suite of this provider has CBC")
+    ) -> tuple[CbcSealer, CbcOpener]:
+        block = prf(self._secret, b"key expansion", server_random + client_random, 2 * (MAC + KEY))
+        macs, keys = block[: 2 * MAC], block[2 * MAC :]
+        client, server = (keys[:KEY], macs[:MAC]), (keys[KEY:], macs[MAC:])
+        ours, theirs = (client, server) if is_client else (server, client)
+        return CbcSealer(*ours, version), CbcOpener(*theirs)
 
     def gcm_protection(
         self, client_random: bytes, server_random: bytes, version: int, is_client: bool

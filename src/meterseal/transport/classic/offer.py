@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import (
     DecodeError,
-    HandshakeProofFailed,
     IllegalParameter,
     Incompatible,
     InsufficientSecurity,
+    RenegotiationMismatch,
     UnsupportedExtension,
     UnsupportedVersion,
     UsageError,
@@ -191,7 +191,7 @@ def _check_required_extensions(answered: Extensions, config: ClientConfig) -> No
 def _check_answered_extension(number: int, body: bytes) -> None:
     if number == ExtensionType.RENEGOTIATION_INFO:
         if decode_uint8_list(body, least=0):  # RFC 5746, 3.4
-            raise HandshakeProofFailed("renegotiation_info is not empty in a first handshake")
+            raise RenegotiationMismatch("renegotiation_info is not empty in a first handshake")
     elif number == ExtensionType.EC_POINT_FORMATS:
         if UNCOMPRESSED not in decode_uint8_list(body):
             raise IllegalParameter("the server cannot read uncompressed points")
@@ -279,7 +279,7 @@ def _check_signature_schemes(extensions: Extensions, algorithms: Algorithms) -> 
 def _check_renegotiation_info(extensions: Extensions) -> None:
     info = extensions.get(ExtensionType.RENEGOTIATION_INFO)
     if info is not None and decode_uint8_list(info, least=0):  # RFC 5746, 3.6
-        raise HandshakeProofFailed("renegotiation_info is not empty in a first handshake")
+        raise RenegotiationMismatch("renegotiation_info is not empty in a first handshake")
 
 
 def answer_extensions(
