@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from meterseal.collection import topics
 from meterseal.collection.model import MeterAddress, Quantity
+from meterseal.collection.roles import look_for_cycles_seldom
 from meterseal.collection.station import check
 from meterseal.collection.station.check import Checker
 from meterseal.collection.station.inbox import Message
@@ -130,6 +131,7 @@ def main() -> None:
     parser.add_argument("--meters", type=int, default=1000)
     parser.add_argument("--store", help="postgresql://... instead of a SQLite file")
     arguments = parser.parse_args()
+    look_for_cycles_seldom()
     messages = messages_of(arguments.meters, arguments.readings)
     size = sum(len(message.payload) for message in messages) / arguments.readings
     print(f"{arguments.readings} readings of {arguments.meters} meters, {size:.0f} bytes each")

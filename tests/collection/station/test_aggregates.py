@@ -18,7 +18,7 @@ from meterseal.collection.station.views import Views
 from support.station import DAY, MINUTE, NOW, OTHER, PLAIN, checks, reading, registry
 
 if TYPE_CHECKING:
-    from meterseal.collection.station.store.packing import Row
+    from meterseal.collection.station.store.aggregates import RowOfMeter
 
 QUANTITIES = (Quantity.VOLTAGE_A, Quantity.ACTIVE_POWER, Quantity.FORWARD_ENERGY)
 SPAN = 2 * DAY
@@ -65,7 +65,7 @@ def test_aggregates_are_those_of_the_readings_however_they_arrive(
         store.close()
 
 
-def kept(rows: list[Row], quantity: Quantity) -> dict[int, tuple[int, ...]]:
+def kept(rows: list[RowOfMeter], quantity: Quantity) -> dict[int, tuple[int, ...]]:
     found = series(quantity.code, rows)
     columns = (found.counts, found.lows, found.highs, found.totals, found.lasts)
     lines = zip(found.starts.tolist(), *(each.tolist() for each in columns), strict=True)

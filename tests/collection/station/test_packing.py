@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from meterseal.collection.station.store.packing import (
-    Row,
-    alike,
+    is_whole,
     lines_of,
     pack_lines,
     pack_values,
@@ -54,19 +53,18 @@ CASES = {
 def test_what_is_packed_comes_back_in_a_row_of_the_size_said(case: str) -> None:
     readings, given, size = CASES[case]
     (data,) = pack_lines(np.array([readings]), np.array([given]))
-    row = Row(1, 0, readings, CODES, data)
     assert len(data) == size
-    assert row.is_whole
-    assert lines_of([row])[0].tolist() == given
-    assert lines_of([row], 5)[0].tolist() == [line[5] for line in given]
+    assert is_whole(CODES, readings, size)
+    assert lines_of(CODES, [readings], [data])[0].tolist() == given
+    assert lines_of(CODES, [readings], [data], 5)[0].tolist() == [line[5] for line in given]
 
 
 def test_rows_of_all_forms_are_packed_together_in_their_order() -> None:
     readings, given, sizes = zip(*CASES.values(), strict=True)
     packed = pack_lines(np.array(readings), np.array(given))
     assert [len(data) for data in packed] == list(sizes)
-    rows = [Row(1, n, r, CODES, d) for n, (r, d) in enumerate(zip(readings, packed, strict=True))]
-    found = [lines.tolist() for some in alike(rows) for lines in lines_of(some)]
+    one_by_one = zip(readings, packed, strict=True)
+    found = [lines_of(CODES, [count], [data])[0].tolist() for count, data in one_by_one]
     assert found == list(given)
 
 
@@ -77,10 +75,9 @@ def test_a_regular_row_of_a_three_phase_meter_fits_into_its_page() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"1", bytes(48 * WIDTH - 1), bytes(48 * WIDTH + 8)])
 def test_a_row_of_no_form_is_refused(data: bytes) -> None:
-    row = Row(1, 0, 1, CODES, data)
-    assert not row.is_whole
+    assert not is_whole(CODES, 1, len(data))
     with pytest.raises(MalformedData, match="43 quantities"):
-        lines_of([row])
+        lines_of(CODES, [1], [data])
 
 
 @pytest.mark.parametrize("numbers", [[1, -2, 2**31 - 1], [1, 2, 2**31], [-(2**31) - 1]])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -18,8 +19,7 @@ import numpy as np
 from meterseal.collection.station.store.packing import (
     LINES,
     WORD,
-    Row,
-    alike,
+    is_whole,
     lines_of,
     pack_lines,
     pack_values,
@@ -39,6 +39,8 @@ __all__ = [
     "MAX_STEPS",
     "Bucket",
     "Level",
+    "Row",
+    "RowOfMeter",
     "Series",
     "bucket_all",
     "by_codes",
@@ -54,6 +56,10 @@ _log: Final = logging.getLogger("meterseal.station")
 MAX_STEPS: Final = 1 << 39
 _COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(LINES)
 
+Row: TypeAlias = tuple[int, int, int, bytes, bytes]
+"""What is stored of one bucket: meter, start, readings, codes, data (`packing`)."""
+RowOfMeter: TypeAlias = tuple[int, int, bytes, bytes]
+"""The same of a meter that is known."""
 KindT = TypeVar("KindT")
 ItemT = TypeVar("ItemT")
 
@@ -87,31 +93,33 @@ class Bucket:
 
 def encode_all(buckets: Mapping[Place, Bucket]) -> list[Row]:
     """Return the rows to be stored, in the order of their places."""
-    rows = []
+    rows: list[Row] = []
     for codes, places in _grouped((bucket.codes, place) for place, bucket in buckets.items()):
         readings = [buckets[place].readings for place in places]
         lines = np.stack([buckets[place].lines for place in places])
         texts = pack_lines(np.array(readings, WORD), lines)
         rows += [
-            Row(*place, count, codes, text)
+            (*place, count, codes, text)
             for place, count, text in zip(places, readings, texts, strict=True)
         ]
     return sorted(rows)
 
 
-def decode_all(rows: Iterable[tuple[Any, ...]]) -> dict[Place, Bucket]:
+def decode_all(rows: Iterable[Row]) -> dict[Place, Bucket]:
     """Read stored rows; those that are damaged are told and left out."""
     whole = []
-    for row in map(Row._make, rows):
-        if row.is_whole:
-            whole.append(row)
+    for row in rows:
+        meter, _, readings, codes, data = row
+        if is_whole(codes, readings, len(data)):
+            whole.append(((codes, len(data)), row))
         else:
-            _log.error("an aggregate of meter %012d is damaged and begun anew", row.meter)
+            _log.error("an aggregate of meter %012d is damaged and begun anew", meter)
     buckets: dict[Place, Bucket] = {}
-    by_form = _grouped(((row.codes, len(row.data)), row) for row in whole)
-    for (codes, _), of_form in by_form:
-        for row, lines in zip(of_form, lines_of(of_form), strict=True):
-            buckets[row.meter, row.start] = Bucket(row.readings, codes, lines)
+    for (codes, _), alike in _grouped(whole):
+        meters, starts, counts, _, texts = zip(*alike, strict=True)
+        lines = lines_of(codes, counts, texts)
+        for place, count, of_place in zip(zip(meters, starts), counts, lines, strict=True):  # noqa: B905
+            buckets[place] = Bucket(count, codes, of_place)
     return buckets
 
 
@@ -184,18 +192,28 @@ class Series:
         )
 
 
-def series(code: int, rows: Sequence[Row]) -> Series:
+def series(code: int, rows: Sequence[RowOfMeter]) -> Series:
     """Pick one quantity from rows of one meter, which are in the order of time."""
-    parts, starts = [], []
-    wanted = bytes((code,))
-    for some in alike(rows):
-        index = some[0].codes.find(wanted)
-        if index >= 0 and some[0].is_whole:
-            parts.append(lines_of(some, index))
-            starts += [row.start for row in some]
+    parts: list[Numbers] = []
+    kept: list[int] = []
+    starts, readings, codes, data = zip(*rows, strict=True) if rows else ((),) * 4
+    for begin, end in pairwise((0, *_changes(codes, list(map(len, data))), len(rows))):
+        index = codes[begin].find(code) if begin < end else -1
+        if index >= 0 and is_whole(codes[begin], readings[begin], len(data[begin])):
+            some = slice(begin, end)
+            parts.append(lines_of(codes[begin], readings[some], data[some], index))
+            kept += starts[some]
     joined = np.concatenate(parts) if parts else np.empty((0, LINES), WORD)
     counts, lows, highs, totals, lasts, _ = joined.T
-    return Series(np.array(starts, WORD), counts, lows, highs, totals, lasts)
+    return Series(np.array(kept, WORD), counts, lows, highs, totals, lasts)
+
+
+def _changes(codes: Sequence[bytes], sizes: Sequence[int]) -> list[int]:
+    """Return where the form of rows is another one than before; mostly it is one for all."""
+    if len(set(codes)) <= 1 and len(set(sizes)) <= 1:
+        return []
+    forms = pairwise(zip(codes, sizes, strict=True))
+    return [at for at, (form, following) in enumerate(forms, 1) if form != following]
 
 
 def by_codes(readings: Iterable[Reading]) -> Tables:

@@ -21,22 +21,13 @@ import numpy as np
 from meterseal.errors import MalformedData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     Numbers: TypeAlias = NDArray[np.int64]
 
-__all__ = [
-    "LINES",
-    "WORD",
-    "Row",
-    "alike",
-    "lines_of",
-    "pack_lines",
-    "pack_values",
-    "unpack_values",
-]
+__all__ = ["LINES", "WORD", "is_whole", "lines_of", "pack_lines", "pack_values", "unpack_values"]
 
 LINES: Final = 6
 """Count, lowest, highest, total, last, time of the last."""
@@ -45,21 +36,6 @@ _COUNT, _LOW, _HIGH, _TOTAL, _LAST, _LAST_AT = range(LINES)
 _SHORT: Final = np.dtype("<i4")
 _LEAST, _MOST = np.iinfo(_SHORT).min, np.iinfo(_SHORT).max
 _WIDTHS: Final = 256
-
-
-class Row(NamedTuple):
-    """The aggregates of one meter in one bucket as they are stored."""
-
-    meter: int
-    start: int
-    readings: int
-    codes: bytes
-    data: bytes
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the data has one of the forms: a row may have been damaged on the disk."""
-        return self.readings > 0 and _form_of(self) is not None
 
 
 class _Forms(NamedTuple):
@@ -83,47 +59,39 @@ def _forms(width: int) -> _Forms:
     )
 
 
-def alike(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Cut rows where their quantities or their form change."""
-    begin, before = 0, None
-    for index, (_, _, _, codes, data) in enumerate(rows):
-        form = codes, len(data)
-        if form != before and index:
-            yield rows[begin:index]
-            begin = index
-        before = form
-    if rows:
-        yield rows[begin:]
+def is_whole(codes: bytes, readings: int, size: int) -> bool:
+    """Whether there are rows of this size: one may have been damaged on the disk."""
+    return bool(codes) and readings > 0 and _form_of(len(codes), size) is not None
 
 
-def lines_of(rows: Sequence[Row], index: int | None = None) -> Numbers:
+def lines_of(
+    codes: bytes, readings: Sequence[int], data: Sequence[bytes], index: int | None = None
+) -> Numbers:
     """Return what rows of one form hold: (rows, 6, quantities), or (rows, 6) of one quantity.
 
     Raises `MalformedData` if they have none of the forms.
     """
-    width, size = len(rows[0].codes), len(rows[0].data)
-    form = _form_of(rows[0])
+    width, size = len(codes), len(data[0])
+    form = _form_of(width, size)
     if form is None:
         raise MalformedData(f"{size} bytes are no aggregate of {width} quantities")
-    data = np.frombuffer(b"".join([row.data for row in rows]), form.base)
+    numbers = np.frombuffer(b"".join(data), form.base)
     chosen = slice(None) if index is None else index
     if form.names is None:
-        return data.reshape(-1, LINES, width)[:, :, chosen]
-    lines = np.empty((len(rows), LINES, width if index is None else 1), WORD)
-    lines[:, _COUNT] = np.array([row.readings for row in rows], WORD)[:, None]
-    lines[:, _LAST_AT] = data["at"][:, None]
+        return numbers.reshape(-1, LINES, width)[:, :, chosen]
+    lines = np.empty((len(data), LINES, width if index is None else 1), WORD)
+    lines[:, _COUNT] = np.array(readings, WORD)[:, None]
+    lines[:, _LAST_AT] = numbers["at"][:, None]
     single = "values" in form.names
     names = ("values",) * 4 if single else ("low", "high", "total", "last")
     for line, name in zip((_LOW, _HIGH, _TOTAL, _LAST), names, strict=True):
-        column = data[name][:, chosen]
+        column = numbers[name][:, chosen]
         lines[:, line] = column if index is None else column[:, None]
     return lines if index is None else lines[:, :, 0]
 
 
-def _form_of(row: Row) -> np.dtype[Any] | None:
-    size = len(row.data)
-    fitting = (form for form in _forms(len(row.codes)) if form.itemsize == size)
-    return next(fitting, None) if row.codes else None
+def _form_of(width: int, size: int) -> np.dtype[Any] | None:
+    return next((form for form in _forms(width) if form.itemsize == size), None)
 
 
 def pack_lines(readings: Numbers, lines: Numbers) -> list[bytes]:

@@ -10,7 +10,6 @@ from meterseal.collection.station.store.alarms import AlarmWriter
 from meterseal.collection.station.store.batch import BatchWriter
 from meterseal.collection.station.store.database import StoreUnavailable
 from meterseal.collection.station.store.folding import fold_some
-from meterseal.collection.station.store.packing import Row
 from meterseal.collection.station.store.records import LinkRecord, Stored, TurnedAway, address
 from meterseal.collection.station.store.retention import forget_day
 from meterseal.collection.station.store.schema import SCHEMA, VERSION
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from meterseal.collection.model import MeterAddress
     from meterseal.collection.station.expiry import Ending
+    from meterseal.collection.station.store.aggregates import RowOfMeter
     from meterseal.collection.station.store.database import Database
     from meterseal.collection.station.store.records import Check, Committed, Refusal
 
@@ -212,11 +212,14 @@ class Store:
         rows = self.database.read("SELECT encoding FROM crls ORDER BY first_seen")
         return [CertificateRevocationList.decode(encoding) for (encoding,) in rows]
 
-    def aggregates(self, table: str, meter: str, start: int, end: int) -> list[Row]:
+    def aggregates(self, table: str, meter: str, start: int, end: int) -> list[RowOfMeter]:
         """Return the rows of a level from `start` to before `end`, in that order."""
         self._catch_up()
-        sql = f"SELECT * FROM {table} WHERE meter = ? AND start >= ? AND start < ? ORDER BY start"  # noqa: S608
-        return list(map(Row._make, self.database.read(sql, (int(meter), start, end))))
+        sql = (
+            f"SELECT start, readings, codes, data FROM {table}"  # noqa: S608
+            " WHERE meter = ? AND start >= ? AND start < ? ORDER BY start"
+        )
+        return self.database.read(sql, (int(meter), start, end))
 
     def readings_of(self, day: int) -> dict[MeterAddress, int]:
         """Return how many readings with values there are of each meter on a day."""
