@@ -19,8 +19,6 @@ from meterseal.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_core import ErrorDetails
-
 __all__ = [
     "AlinkSettings",
     "BrokerSettings",
@@ -310,8 +308,8 @@ def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
     return anchored
 
 
-def _fault(fault: ErrorDetails) -> str:
-    """Say what is wrong with one value, in the words of the file."""
+def _fault(fault: Mapping[str, Any]) -> str:
+    """Say what pydantic found wrong with one value, in the words of the file."""
     where = ".".join(map(str, fault["loc"]))
     match fault["type"]:
         case "extra_forbidden":
