@@ -113,5 +113,5 @@ def test_handshakes_that_cost_less_are_named() -> None:
         Handshake("TLS 1.2, OpenSSL", is_protocol=True, wall=dear, work=dear),
     ]
     assert verdict.slower_handshakes(found) == [
-        "TLS 1.3, OpenSSL takes less CPU than TLCP 1.1, meterseal 3.0 times"
+        "TLS 1.3, OpenSSL takes less CPU than TLCP 1.1, meterseal (3.0 times)"
     ]

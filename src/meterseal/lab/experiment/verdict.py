@@ -55,7 +55,7 @@ def slower_handshakes(measured: Sequence[Handshake]) -> list[str]:
     """Which handshakes of OpenSSL take less CPU than which of ours."""
     protocols = [one for one in measured if one.is_protocol]
     found = (
-        (theirs.name, f"{ours.name} {ours.work.median / theirs.work.median:.1f} times")
+        (theirs.name, f"{ours.name} ({ours.work.median / theirs.work.median:.1f} times)")
         for theirs in protocols
         if "OpenSSL" in theirs.name
         for ours in protocols
