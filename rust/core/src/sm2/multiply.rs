@@ -2,6 +2,8 @@
 //!
 //! The back-end is chosen once per operation.
 
+use zeroize::Zeroize;
+
 use super::fault::{Place, strike};
 use super::field::{Arithmetic, Fe};
 use super::limbs::{self, Limbs};
@@ -65,7 +67,7 @@ pub fn public_sum_has_x(s: &Scalar, t: &Scalar, point: &Affine, expected: &Scala
     dispatch!(A => has_x::<A>(&public_sum::<A>(s, t, point), expected))
 }
 
-/// Multiples of a public point by which [`public_sum_by_table_has_x`] needs no doublings.
+/// Multiples of a public point by which [`public_sum_by_table_has_x`] needs few doublings.
 #[must_use]
 pub fn windows_of(point: &Affine) -> Box<Windows> {
     dispatch!(A => tables::pieces_of::<A, _>(point))
@@ -157,6 +159,12 @@ struct OddDigits {
     odd: [u64; 5],
     /// Ones if the digits are those of n - k.
     negated: u64,
+}
+
+impl Drop for OddDigits {
+    fn drop(&mut self) {
+        self.odd.zeroize();
+    }
 }
 
 const LAST_SIGN: u64 = 1 << (tables::WIDTH * tables::WINDOWS as u32 - 256);

@@ -210,10 +210,10 @@ impl PublicKey {
     /// # Errors
     /// [`Error::InvalidSignature`].
     pub fn verify_digest(&self, signature: &Signature, e: &[u8; 32]) -> Result<(), Error> {
-        self.verify_digest_by(signature, e, self.windows())
+        self.verify_digest_by(signature, e, None)
     }
 
-    /// The same, quicker, where the windows of this key's point are at hand.
+    /// The same, quicker, where the windows of this key's point are at hand or were prepared.
     pub(super) fn verify_digest_by(
         &self,
         signature: &Signature,
@@ -228,7 +228,7 @@ impl PublicKey {
         }
         // B6, B7: (e + x1) mod n = r for (x1, y1) = [s] G + [t] P
         let x = r.sub(&Scalar::reduced(e));
-        let holds = match windows {
+        let holds = match windows.or_else(|| self.windows()) {
             Some(windows) => multiply::public_sum_by_table_has_x(s, &t, windows, &x),
             None => multiply::public_sum_has_x(s, &t, self.point(), &x),
         };
