@@ -14,7 +14,7 @@ pub enum Backend {
     /// x86-64 with BMI2, ADX, AES-NI, PCLMULQDQ, SSSE3 and AVX2.
     X86_64 = 2,
     /// The same with 512-bit vectors: AVX-512 F, BW, DQ, VL, IFMA and VBMI, GFNI, VAES and
-    /// VPCLMULQDQ. Chosen only after its [self-test](crate::self_test).
+    /// VPCLMULQDQ. Chosen only after its self-test.
     X86_64Avx512 = 3,
 }
 

@@ -59,7 +59,7 @@ pub fn public_key(private_key: &[u8; 32]) -> Result<[u8; 65], Error> {
     Ok(encode_point(&point))
 }
 
-/// The x coordinate of [d] P.
+/// The x coordinate of `[d]P`.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] unless the number is of 1 to n-1.
