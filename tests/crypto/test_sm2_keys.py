@@ -165,6 +165,22 @@ def test_batches_do_what_single_calls_do() -> None:
     assert sm2.verify_batch([]) == []
 
 
+@pytest.mark.parametrize("count", [0, 1, 8, 17, 130])
+def test_keys_and_agreements_of_a_batch_are_as_good_as_single_ones(count: int) -> None:
+    keys = sm2.generate_batch(count)
+    assert len({key.to_bytes() for key in keys}) == count
+    peers = [key.public_key() for key in reversed(keys)]
+    shared = sm2.exchange_ecdh_batch(list(zip(keys, peers, strict=True)))
+    assert shared == [key.exchange_ecdh(peer) for key, peer in zip(keys, peers, strict=True)]
+    for key in keys:
+        assert sm2.PrivateKey.from_bytes(key.to_bytes()).public_key() == key.public_key()
+
+
+def test_a_batch_of_keys_has_a_limit() -> None:
+    with pytest.raises(UsageError, match="1,048,576"):
+        sm2.generate_batch(2**20 + 1)
+
+
 def test_a_signer_takes_the_message_in_pieces_and_signs_once() -> None:
     signer = KEY.signer(b"meter")
     for piece in (b"rea", b"", bytearray(b"ding")):

@@ -50,6 +50,12 @@ def test_every_length_around_two_blocks_agrees_with_cryptography() -> None:
 
 
 @quick
+@given(messages=st.lists(st.binary(max_size=200), max_size=20))
+def test_a_batch_gives_the_digest_of_each(messages: list[bytes]) -> None:
+    assert sm3.sm3_batch(messages) == [peer_digest(message) for message in messages]
+
+
+@quick
 @given(pieces=st.lists(st.binary(max_size=150), max_size=6))
 def test_pieces_give_the_digest_of_the_whole(pieces: list[bytes]) -> None:
     whole = b"".join(pieces)

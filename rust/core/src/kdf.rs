@@ -5,7 +5,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
 use crate::hmac::HmacSm3;
-use crate::sm3::{DIGEST_SIZE, Digest, Sm3};
+use crate::sm3::many::{self, Message};
+use crate::sm3::{BLOCK_SIZE, DIGEST_SIZE, Digest, Sm3};
 
 /// Most bytes that HKDF gives (RFC 5869, 2.3).
 pub const HKDF_MAX_LENGTH: usize = 255 * DIGEST_SIZE;
@@ -15,19 +16,41 @@ pub const HKDF_MAX_LENGTH: usize = 255 * DIGEST_SIZE;
 /// # Errors
 /// [`Error::InvalidInput`] if more than 2^32 - 1 digests would be needed.
 pub fn sm2_kdf(z: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut shared = Sm3::new();
-    z.iter().for_each(|part| shared.update(part));
-    for (index, block) in out.chunks_mut(DIGEST_SIZE).enumerate() {
-        // a): the counter starts at 1 and has 32 bits.
-        let counter = u32::try_from(index)
-            .ok()
-            .and_then(|index| index.checked_add(1))
-            .ok_or(Error::InvalidInput("the SM2 KDF gives at most 2^32 - 1 digests"))?;
-        let mut hash = shared.clone();
-        hash.update(&counter.to_be_bytes());
-        copy_and_wipe(block, hash.finalize());
+    if u32::try_from(out.len().div_ceil(DIGEST_SIZE)).is_err() {
+        return Err(Error::InvalidInput("the SM2 KDF gives at most 2^32 - 1 digests"));
+    }
+    let z = Zeroizing::new(z.concat());
+    // a): the counter starts at 1 and has 32 bits.
+    let mut counter = 1u32;
+    for chunk in out.chunks_mut(SIDE_BY_SIDE * DIGEST_SIZE) {
+        let counters: [_; SIDE_BY_SIDE] =
+            core::array::from_fn(|i| counter.wrapping_add(i as u32).to_be_bytes());
+        counter = counter.wrapping_add(SIDE_BY_SIDE as u32);
+        let blocks = chunk.chunks_mut(DIGEST_SIZE);
+        let digests = kdf_digests(&z, &counters[..blocks.len()]);
+        blocks.zip(digests.iter()).for_each(|(block, digest)| copy_and_wipe(block, *digest));
     }
     Ok(())
+}
+
+/// Digests of the KDF of SM2 that are computed in one go.
+const SIDE_BY_SIDE: usize = 16;
+
+/// SM3(Z, counter) for each counter.
+fn kdf_digests(z: &[u8], counters: &[[u8; 4]]) -> Zeroizing<Vec<Digest>> {
+    if counters.len() > 1 && z.len() <= BLOCK_SIZE {
+        let message = |counter| Message { prefix: z, body: counter };
+        let messages: Vec<_> = counters.iter().map(|counter| message(&counter[..])).collect();
+        return Zeroizing::new(many::digest_all(&messages));
+    }
+    let mut shared = Sm3::new();
+    shared.update(z);
+    let digest = |counter: &[u8; 4]| {
+        let mut hash = shared.clone();
+        hash.update(counter);
+        hash.finalize()
+    };
+    Zeroizing::new(counters.iter().map(digest).collect())
 }
 
 /// HKDF-Extract (RFC 5869, 2.2); an empty salt stands for 32 zeros.
@@ -185,6 +208,25 @@ mod tests {
                 "a48082d122ee42c5a72e5a5110fff70187347b66"
             ))
         );
+    }
+
+    #[test]
+    fn the_kdf_of_sm2_counts_from_one_for_every_length() {
+        let z: [u8; 100] = core::array::from_fn(|i| i as u8);
+        for known in [0, 5, 64, 65, 100] {
+            let parts = [&z[..known / 2], &z[known / 2..known]];
+            let expected: Vec<u8> = (1..=40u32)
+                .flat_map(|counter| Sm3::digest(&[&z[..known], &counter.to_be_bytes()].concat()))
+                .collect();
+            for length in [0, 1, 32, 33, 64, 511, 512, 513, 1200] {
+                let out = on_every_backend(|| {
+                    let mut out = vec![0; length];
+                    assert!(sm2_kdf(&parts, &mut out).is_ok());
+                    out
+                });
+                assert_eq!(out, expected[..length], "{known} {length}");
+            }
+        }
     }
 
     #[test]

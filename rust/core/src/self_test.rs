@@ -1,14 +1,21 @@
-//! What the AVX-512 back-end must show before it is chosen by itself: each of its paths gives what the
-//! portable one gives. Where one does not, the x86-64 back-end runs instead.
+//! What the AVX-512 back-end must show before it is chosen by itself: each of its paths gives what
+//! narrower code gives. Where one does not, the x86-64 back-end runs instead.
+
+#[cfg(target_arch = "x86_64")]
+use crate::{ghash, sm4};
+use crate::{sm2, sm3};
 
 /// One check of each primitive that has such a path.
-#[cfg(target_arch = "x86_64")]
-const CHECKS: &[fn() -> bool] = &[crate::sm4::wide_path_agrees, crate::ghash::wide_path_agrees];
-#[cfg(not(target_arch = "x86_64"))]
-const CHECKS: &[fn() -> bool] = &[];
+const CHECKS: &[fn() -> bool] = &[
+    sm2::wide_paths_agree,
+    sm3::many::sixteen_lanes_agree,
+    #[cfg(target_arch = "x86_64")]
+    sm4::wide_path_agrees,
+    #[cfg(target_arch = "x86_64")]
+    ghash::wide_path_agrees,
+];
 
-/// Whether every wide path agrees with the portable one. To be called only on a CPU that has the
-/// instructions.
+/// Whether every wide path agrees. To be called only on a CPU that has the instructions.
 #[must_use]
 pub fn wide_paths_agree() -> bool {
     CHECKS.iter().all(|check| check())

@@ -325,10 +325,37 @@ fn verify_batch(
     py.detach(|| sm2::verify_batch(&requests, &distinguishing_id, encoding)).map_err(raise)
 }
 
+/// Most keys of one call.
+const MOST_KEYS: usize = 1 << 20;
+
+/// That many fresh keys. Raises RandomnessFailure; UsageError beyond 2^20.
+#[pyfunction]
+fn generate_batch(py: Python<'_>, count: usize) -> PyResult<Vec<PrivateKey>> {
+    if count > MOST_KEYS {
+        return Err(raise(Error::InvalidInput("one call generates at most 1,048,576 keys")));
+    }
+    let keys = py.detach(|| sm2::generate_batch(count)).map_err(raise)?;
+    Ok(keys.into_iter().map(PrivateKey).collect())
+}
+
+/// The 32-byte x coordinate of [d]P for each `(key, peer)`: see `PrivateKey.exchange_ecdh`.
+#[pyfunction]
+fn exchange_ecdh_batch<'py>(
+    py: Python<'py>,
+    pairs: Vec<(Py<PrivateKey>, Py<PublicKey>)>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let pairs: Vec<(&sm2::PrivateKey, &sm2::PublicKey)> =
+        pairs.iter().map(|(key, peer)| (&key.get().0, &peer.get().0)).collect();
+    let shared = py.detach(|| sm2::exchange_ecdh_batch(&pairs)).map_err(raise)?;
+    Ok(shared.iter().map(|x| PyBytes::new(py, &x[..])).collect())
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PublicKey>()?;
     module.add_class::<PrivateKey>()?;
     module.add_class::<Signer>()?;
+    module.add_function(wrap_pyfunction!(generate_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(exchange_ecdh_batch, module)?)?;
     module.add_function(wrap_pyfunction!(sign_batch, module)?)?;
     module.add_function(wrap_pyfunction!(verify_batch, module)?)?;
     Ok(())

@@ -1,7 +1,7 @@
 //! SM3 and HMAC-SM3.
 
 use meterseal_core::hmac::HmacSm3 as CoreHmac;
-use meterseal_core::sm3::Sm3 as CoreSm3;
+use meterseal_core::sm3::{Sm3 as CoreSm3, digest_many};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -113,6 +113,15 @@ fn sm3_digest<'py>(py: Python<'py>, data: Buffer) -> Bound<'py, PyBytes> {
     PyBytes::new(py, &detached(py, data.len(), || CoreSm3::digest(&data)))
 }
 
+/// Returns the digest of each message; several are hashed side by side.
+#[pyfunction]
+fn sm3_batch(py: Python<'_>, messages: Vec<Buffer>) -> Vec<Bound<'_, PyBytes>> {
+    let messages: Vec<&[u8]> = messages.iter().map(|message| &**message).collect();
+    let length = messages.iter().map(|message| message.len()).sum();
+    let digests = detached(py, length, || digest_many(&messages));
+    digests.iter().map(|digest| PyBytes::new(py, digest)).collect()
+}
+
 /// Returns the 32 bytes of HMAC-SM3 of one message.
 #[pyfunction]
 fn hmac_sm3<'py>(py: Python<'py>, key: Buffer, data: Buffer) -> Bound<'py, PyBytes> {
@@ -127,6 +136,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sm3>()?;
     module.add_class::<HmacSm3>()?;
     module.add_function(wrap_pyfunction!(sm3_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(sm3_batch, module)?)?;
     module.add_function(wrap_pyfunction!(hmac_sm3, module)?)?;
     Ok(())
 }

@@ -22,6 +22,8 @@ from meterseal._core import (
     PrivateKey,
     PublicKey,
     Signer,
+    exchange_ecdh_batch,
+    generate_batch,
     sign_batch,
     verify_batch,
 )
@@ -33,6 +35,8 @@ __all__ = [
     "PrivateKey",
     "PublicKey",
     "Signer",
+    "exchange_ecdh_batch",
+    "generate_batch",
     "sign_batch",
     "verify_batch",
 ]

@@ -7,6 +7,7 @@ standard library's `hmac`:
     hmac(key, message)
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from meterseal import _core
@@ -23,6 +24,7 @@ __all__ = [
     "hmac",
     "pbkdf2",
     "sm3",
+    "sm3_batch",
 ]
 
 _Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -40,6 +42,11 @@ HMAC = HmacSm3
 def sm3(data: _Buffer = b"") -> Sm3:
     """Return a hash in progress: update, digest, hexdigest, copy, name and sizes."""
     return Sm3(data)
+
+
+def sm3_batch(messages: Sequence[_Buffer]) -> list[bytes]:
+    """Return the 32 bytes of the digest of each message; several are hashed side by side."""
+    return _core.sm3_batch(messages)
 
 
 def hmac(key: _Buffer, data: _Buffer) -> bytes:

@@ -1,6 +1,7 @@
 //! Keys of SM2 (GB/T 32918.1-2016, 6).
 
 use core::fmt;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
@@ -13,7 +14,8 @@ use super::scalar::Scalar;
 use super::tables::Windows;
 use crate::drbg::{Purpose, Randomness, System};
 use crate::error::Error;
-use crate::sm3::Sm3;
+use crate::sm3::many::{self, Message};
+use crate::sm3::{Sm3, digest_many};
 
 /// The distinguishing identifier where none was agreed (GB/T 35276-2017, 10).
 pub const DEFAULT_ID: &[u8] = b"1234567812345678";
@@ -59,13 +61,12 @@ impl PublicKey {
     /// [`Error::InvalidInput`] for an identifier of more than 8191 bytes.
     pub fn z_value(&self, distinguishing_id: &[u8]) -> Result<[u8; 32], Error> {
         if distinguishing_id == DEFAULT_ID {
-            return Ok(*self.default_z.get_or_init(|| self.compute_z(128, DEFAULT_ID)));
+            return Ok(*self.default_z.get_or_init(|| Sm3::digest(&self.z_input(DEFAULT_ID))));
         }
         if distinguishing_id.len() > MAX_ID_LENGTH {
-            return Err(Error::InvalidInput("a distinguishing identifier has at most 8191 bytes"));
+            return Err(ID_TOO_LONG);
         }
-        let bits = (8 * distinguishing_id.len()) as u16;
-        Ok(self.compute_z(bits, distinguishing_id))
+        Ok(Sm3::digest(&self.z_input(distinguishing_id)))
     }
 
     /// e = SM3(Z, message) (GB/T 32918.2-2016, 6.1, A1 and A2).
@@ -90,6 +91,42 @@ impl PublicKey {
         self.windows.get_or_init(|| multiply::windows_of(&self.point).into());
     }
 
+    /// e of each message with its key.
+    pub(super) fn message_digests(
+        requests: &[(&Self, &[u8])],
+        distinguishing_id: &[u8],
+    ) -> Result<Vec<[u8; 32]>, Error> {
+        let zs = Self::z_values(requests, distinguishing_id)?;
+        let messages: Vec<_> = zs
+            .iter()
+            .zip(requests)
+            .map(|(z, (_, message))| Message { prefix: z, body: message })
+            .collect();
+        Ok(many::digest_all(&messages))
+    }
+
+    /// Z for each, computed once for each key object.
+    fn z_values(requests: &[(&Self, &[u8])], id: &[u8]) -> Result<Vec<[u8; 32]>, Error> {
+        let mut keys: Vec<&Self> = requests.iter().map(|(key, _)| *key).collect();
+        keys.sort_unstable_by_key(|key| core::ptr::from_ref(*key));
+        keys.dedup_by_key(|key| core::ptr::from_ref(*key));
+        if id == DEFAULT_ID {
+            keys.retain(|key| key.default_z.get().is_none());
+        } else if id.len() > MAX_ID_LENGTH {
+            return Err(ID_TOO_LONG);
+        }
+        let inputs: Vec<_> = keys.iter().map(|key| key.z_input(id)).collect();
+        let inputs: Vec<_> = inputs.iter().map(|input| &input[..]).collect();
+        let zs: HashMap<_, _> =
+            keys.iter().map(|key| core::ptr::from_ref(*key)).zip(digest_many(&inputs)).collect();
+        let z_of = |key: &Self| match zs.get(&core::ptr::from_ref(key)) {
+            Some(z) if id == DEFAULT_ID => *key.default_z.get_or_init(|| *z),
+            Some(z) => *z,
+            None => *key.default_z.get_or_init(|| Sm3::digest(&key.z_input(id))),
+        };
+        Ok(requests.iter().map(|(key, _)| z_of(key)).collect())
+    }
+
     pub(super) fn from_point(point: Affine) -> Self {
         let bytes = encoding::encode_point(&point);
         Self { point, bytes, default_z: OnceLock::new(), windows: OnceLock::new() }
@@ -108,15 +145,15 @@ impl PublicKey {
         &self.bytes
     }
 
-    fn compute_z(&self, bits: u16, distinguishing_id: &[u8]) -> [u8; 32] {
-        let mut hash = Sm3::new();
-        hash.update(&bits.to_be_bytes());
-        hash.update(distinguishing_id);
-        hash.update(&encoding::CURVE);
-        hash.update(&self.bytes[1..]);
-        hash.finalize()
+    /// What Z hashes, for an identifier whose length was checked.
+    fn z_input(&self, distinguishing_id: &[u8]) -> Vec<u8> {
+        let bits = (8 * distinguishing_id.len()) as u16;
+        [&bits.to_be_bytes(), distinguishing_id, &encoding::CURVE, &self.bytes[1..]].concat()
     }
 }
+
+const ID_TOO_LONG: Error =
+    Error::InvalidInput("a distinguishing identifier has at most 8191 bytes");
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
@@ -222,8 +259,15 @@ impl PrivateKey {
         if successor.is_zero() != 0 {
             return Err(OUT_OF_RANGE);
         }
-        let public = PublicKey::from_point(multiply::base(&d).ok_or(OUT_OF_RANGE)?);
-        Ok(Self { d, successor, public, inverse: OnceLock::new() })
+        let point = multiply::base(&d).ok_or(OUT_OF_RANGE)?;
+        Ok(Self { d, successor, public: PublicKey::from_point(point), inverse: OnceLock::new() })
+    }
+
+    /// From numbers of 1 to n-2 and their points.
+    pub(super) fn from_pair(d: &Scalar, point: Affine) -> Self {
+        let successor = Zeroizing::new(d.add(&Scalar::ONE));
+        let public = PublicKey::from_point(point);
+        Self { d: Zeroizing::new(*d), successor, public, inverse: OnceLock::new() }
     }
 }
 

@@ -23,8 +23,10 @@ mod point;
 mod scalar;
 mod sign;
 mod tables;
+mod wide;
 
-pub use batch::{sign_batch, verify_batch};
+pub(crate) use arch::wide_paths_agree;
+pub use batch::{exchange_ecdh_batch, generate_batch, sign_batch, verify_batch};
 pub use encoding::SignatureEncoding;
 pub use encrypt::{Layout, MAX_PLAINTEXT};
 pub use exchange::{Agreement, KeyExchange, MAX_KEY_LENGTH, Role};

@@ -54,6 +54,15 @@ impl HedgedNonces {
     ) -> Result<Self, Error> {
         let mut noise = Zeroizing::new([0; 32]);
         randomness.fill(Purpose::Signature, &mut noise[..])?;
+        Self::with_noise(noise, private_key, digest, randomness)
+    }
+
+    fn with_noise(
+        noise: Zeroizing<[u8; 32]>,
+        private_key: &Scalar,
+        digest: Option<&[u8; 32]>,
+        randomness: &mut impl Randomness,
+    ) -> Result<Self, Error> {
         let stamp = randomness.stamp()?;
         let mut input = Zeroizing::new([0; INPUT_LENGTH]);
         let mut key = private_key.to_bytes();
@@ -82,6 +91,32 @@ impl HedgedNonces {
         }
         Err(BROKEN)
     }
+}
+
+/// A nonce for each private key and digest, as [`HedgedNonces`] gives it: each has noise, time and
+/// counter of its own. The noise of all comes from one call of the generator.
+///
+/// # Errors
+/// [`Error::RandomnessFailure`].
+pub fn hedged_together(
+    requests: &[(&Scalar, &[u8; 32])],
+    randomness: &mut impl Randomness,
+) -> Result<Zeroizing<Vec<Scalar>>, Error> {
+    let mut noise = Zeroizing::new(vec![0; 32 * requests.len()]);
+    randomness.fill(Purpose::Signature, &mut noise)?;
+    let mut nonces = Vec::with_capacity(requests.len());
+    for ((key, digest), noise) in requests.iter().zip(noise.as_chunks::<32>().0) {
+        let noise = Zeroizing::new(*noise);
+        nonces.push(HedgedNonces::with_noise(noise, key, Some(digest), randomness)?);
+    }
+    let inputs: Vec<_> = nonces.iter().map(|nonces| (&*nonces.noise, &nonces.input[..])).collect();
+    let first = Zeroizing::new(HmacSm3::mac_many(&inputs));
+    let mut scalars = Zeroizing::new(Vec::with_capacity(requests.len()));
+    for (nonces, bytes) in nonces.iter_mut().zip(first.iter()) {
+        nonces.attempts = 1;
+        scalars.push(in_range(bytes).map_or_else(|| nonces.next_nonce(), Ok)?);
+    }
+    Ok(scalars)
 }
 
 fn in_range(bytes: &[u8; 32]) -> Option<Scalar> {
@@ -129,6 +164,22 @@ mod tests {
         fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
             Ok([0; STAMP_LENGTH])
         }
+    }
+
+    #[test]
+    fn nonces_made_together_are_those_made_one_by_one() -> Result<(), Error> {
+        let keys: [Scalar; 20] = core::array::from_fn(|i| Scalar::reduced(&[i as u8 + 1; 32]));
+        let digests: [[u8; 32]; 20] = core::array::from_fn(|i| [i as u8; 32]);
+        let requests: Vec<_> = keys.iter().zip(&digests).collect();
+        let together = hedged_together(&requests, &mut Broken)?;
+        assert_eq!(together.len(), requests.len());
+        for ((key, digest), nonce) in requests.iter().zip(together.iter()) {
+            let alone = HedgedNonces::new(key, Some(digest), &mut Broken)?.next_nonce()?;
+            assert_ne!(alone.is_equal(nonce), 0);
+        }
+        let again = hedged_together(&[(&keys[0], &digests[0]); 2], &mut System)?;
+        assert_eq!(again[0].is_equal(&again[1]), 0);
+        Ok(())
     }
 
     #[test]

@@ -10,14 +10,18 @@ use core::hint::black_box;
 
 use zeroize::Zeroizing;
 
+use super::arch;
 use super::encoding::{self, SignatureEncoding};
 use super::fault::{Place, strike};
+use super::field;
 use super::key::{PrivateKey, PublicKey};
+use super::limbs;
 use super::multiply;
 use super::nonce::HedgedNonces;
 use super::point::Affine;
 use super::scalar::Scalar;
 use super::tables::Windows;
+use super::wide::Question;
 use crate::drbg::{Randomness, System, process_mark};
 use crate::error::Error;
 use crate::sm3::Sm3;
@@ -139,6 +143,19 @@ impl Commitment {
         Ok(Self { k, opposite, point })
     }
 
+    /// The same for many nonces, in wide registers where there are some.
+    pub(super) fn together(nonces: &[Scalar]) -> Result<Vec<Self>, Error> {
+        let opposite = |k: &Scalar| Zeroizing::new(Scalar::default().sub(k));
+        let opposites: Vec<_> = nonces.iter().map(opposite).collect();
+        let Some(points) = arch::base_all(nonces) else {
+            return nonces.iter().map(|k| Self::new(*k)).collect();
+        };
+        let commitments = nonces.iter().zip(opposites).zip(points);
+        Ok(commitments
+            .map(|((k, opposite), point)| Self { k: Zeroizing::new(*k), opposite, point })
+            .collect())
+    }
+
     /// x1 mod n
     fn x(&self) -> Scalar {
         Scalar::reduced(&encoding::field_bytes(&self.point.x))
@@ -211,6 +228,17 @@ impl PublicKey {
     /// [`Error::InvalidSignature`].
     pub fn verify_digest(&self, signature: &Signature, e: &[u8; 32]) -> Result<(), Error> {
         self.verify_digest_by(signature, e, None)
+    }
+
+    /// What B5 to B7 ask; `None` if t is 0, or if x1 might be x + n as well: which is true of one
+    /// x in 2^128.
+    pub(super) fn question(&self, signature: &Signature, e: &[u8; 32]) -> Option<Question<'_>> {
+        let Signature { r, s } = signature;
+        let t = r.add(s);
+        let x = r.sub(&Scalar::reduced(e));
+        let (larger, carry) = x.plus_order();
+        let is_only_x = carry != 0 || limbs::is_less(&larger, &field::P) == 0;
+        (is_only_x && t.is_zero() == 0).then(|| Question { s: *s, t, point: self.point(), x: x.0 })
     }
 
     /// The same, quicker, where the windows of this key's point are at hand or were prepared.

@@ -4,8 +4,13 @@
 mod portable;
 mod arch;
 mod hidden;
+pub(crate) mod many;
+mod portable;
+mod words;
 
 use zeroize::Zeroize;
+
+pub use many::digest_many;
 
 /// Bytes of a digest.
 pub const DIGEST_SIZE: usize = 32;

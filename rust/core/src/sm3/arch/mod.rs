@@ -2,7 +2,16 @@
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
+mod many;
+#[cfg(target_arch = "x86_64")]
 mod x86_64;
+
+use super::Digest;
+use super::many::Message;
+#[cfg(target_arch = "x86_64")]
+use super::many::schedule;
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::{self, Backend};
 
 /// Compresses whole blocks with the back-end in use.
 #[inline]
@@ -14,4 +23,45 @@ pub fn compress(state: &mut [u32; 8], blocks: &[u8]) {
         return;
     }
     super::portable::compress(state, blocks);
+}
+
+/// Messages from which on lanes are quicker than one message after the other.
+#[cfg(target_arch = "x86_64")]
+const WORTH_LANES: usize = 3;
+
+/// The digests with the back-end in use; `None` if it has no lanes, or too few messages for them.
+#[must_use]
+pub fn digest_all(messages: &[Message<'_>]) -> Option<Vec<Digest>> {
+    #[cfg(target_arch = "x86_64")]
+    if messages.len() >= WORTH_LANES {
+        return match cpu::backend() {
+            Backend::Portable => None,
+            Backend::X86_64 => digest_by_eight(messages),
+            Backend::X86_64Avx512 => digest_by_sixteen(messages),
+        };
+    }
+    None
+}
+
+/// Eight lanes, where the CPU has them, whatever back-end is in use.
+#[cfg(target_arch = "x86_64")]
+pub fn digest_by_eight(messages: &[Message<'_>]) -> Option<Vec<Digest>> {
+    Backend::X86_64.is_available().then(|| {
+        // SAFETY: the CPU has the instructions of the x86-64 back-end.
+        schedule(messages, |states, strings| unsafe { many::compress_8(states, strings) })
+    })
+}
+
+/// Sixteen lanes, where the CPU has them, whatever back-end is in use.
+#[must_use]
+pub fn digest_by_sixteen(messages: &[Message<'_>]) -> Option<Vec<Digest>> {
+    #[cfg(target_arch = "x86_64")]
+    if Backend::X86_64Avx512.is_available() {
+        return Some(schedule(messages, |states, strings| {
+            // SAFETY: the CPU has the instructions of the AVX-512 back-end.
+            unsafe { many::compress_16(states, strings) }
+        }));
+    }
+    let _ = messages;
+    None
 }

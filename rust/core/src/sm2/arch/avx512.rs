@@ -1,0 +1,236 @@
+//! Eight lanes in one 512-bit register: each operation of [`Lanes`] is one instruction or two, none of
+//! which takes longer for some values than for others or touches memory but its operands.
+
+use core::arch::x86_64::{
+    __m512i, __mmask8, _mm_cvtsi32_si128, _mm512_add_epi64, _mm512_and_si512,
+    _mm512_cmpeq_epi64_mask, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
+    _mm512_mask_blend_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_set1_epi64,
+    _mm512_sll_epi64, _mm512_slli_epi64, _mm512_sra_epi64, _mm512_srl_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_sub_epi64, _mm512_test_epi64_mask,
+};
+
+use std::sync::OnceLock;
+
+use crate::sm2::field::Portable;
+use crate::sm2::multiply;
+use crate::sm2::point::Affine;
+use crate::sm2::scalar::Scalar;
+use crate::sm2::wide::lanes::{Lanes, Twice};
+use crate::sm2::wide::{self, BaseTable, Question, field};
+
+/// A register. Private, and met only below the functions of this file that enable its instructions:
+/// this is why its operations may be called safe.
+#[derive(Clone, Copy)]
+struct Register(__m512i);
+
+type Registers = Twice<Register>;
+
+/// [`wide::base_all`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn base_all(scalars: &[Scalar]) -> Vec<Affine> {
+    wide::base_all::<Registers>(scalars, base_table())
+}
+
+/// [`wide::variable_all`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn variable_all(pairs: &[(&Scalar, &Affine)]) -> Vec<Affine> {
+    wide::variable_all::<Registers>(pairs)
+}
+
+/// [`wide::answer_all`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn answer_all(questions: &[Question<'_>]) -> Vec<bool> {
+    wide::answer_all::<Registers>(questions, base_table())
+}
+
+/// Whether all three give what narrower back-ends give, for as many fixed inputs as there are lanes.
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn agrees() -> bool {
+    let scalars: Vec<_> = (0..Registers::COUNT as u8)
+        .map(|i| Scalar::reduced(&[i.wrapping_mul(151) + 3; 32]))
+        .collect();
+    let points = base_all(&scalars);
+    let pairs: Vec<_> = scalars.iter().rev().zip(&points).collect();
+    let multiples = variable_all(&pairs);
+    let same = |one: &Affine, other: Option<Affine>| {
+        other.is_some_and(|other| (one.x.0, one.y.0) == (other.x.0, other.y.0))
+    };
+    let questions: Vec<_> = scalars
+        .iter()
+        .zip(&pairs)
+        .enumerate()
+        .filter_map(|(number, (&s, &(&t, point)))| {
+            let of_base = multiply::base(&s)?;
+            let mut x = multiply::sum_with_multiple(&of_base, &t, point)?.x.to_limbs::<Portable>();
+            x[0] ^= u64::from(number % 3 == 0);
+            Some(Question { s, t, point, x })
+        })
+        .collect();
+    let answers = answer_all(&questions);
+    let right = |(number, answer): (usize, &bool)| *answer == (number % 3 != 0);
+    points.len() == scalars.len()
+        && points.iter().zip(&scalars).all(|(point, k)| same(point, multiply::base(k)))
+        && multiples.iter().zip(&pairs).all(|(found, (k, p))| same(found, multiply::secret(k, p)))
+        && answers.len() == scalars.len()
+        && answers.iter().enumerate().all(right)
+}
+
+fn base_table() -> &'static BaseTable {
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    fn make() -> Box<BaseTable> {
+        wide::make_base_table::<Registers>()
+    }
+    static TABLE: OnceLock<Box<BaseTable>> = OnceLock::new();
+    // SAFETY: called only below the functions above, where the instructions are available.
+    TABLE.get_or_init(|| unsafe { make() })
+}
+
+/// A function of its own, so that the formulas stay in the cache of instructions.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline(never)]
+fn product(a: &[Register; 5], b: &[Register; 5]) -> [Register; 5] {
+    field::product(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline(never)]
+fn square(a: &[Register; 5]) -> [Register; 5] {
+    field::square(a)
+}
+
+// Calls an intrinsic. The macro holds the one reason for all of them.
+macro_rules! instruction {
+    ($call:expr) => {
+        // SAFETY: a `Register` is met only below functions that enable the instructions, which are
+        // called only where the AVX-512 back-end is available.
+        unsafe { $call }
+    };
+}
+
+impl Lanes for Register {
+    type Mask = __mmask8;
+    const COUNT: usize = 8;
+
+    #[inline(always)]
+    fn splat(value: u64) -> Self {
+        Self(instruction!(_mm512_set1_epi64(value as i64)))
+    }
+
+    #[inline(always)]
+    fn from_fn(value: impl FnMut(usize) -> u64) -> Self {
+        let values: [u64; 8] = core::array::from_fn(value);
+        // SAFETY: as above, and eight numbers are 64 bytes.
+        Self(unsafe { _mm512_loadu_si512(values.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [u64]) {
+        let mut values = [0u64; 8];
+        // SAFETY: as above, and eight numbers are 64 bytes.
+        unsafe { _mm512_storeu_si512(values.as_mut_ptr().cast(), self.0) };
+        out.copy_from_slice(&values);
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self(instruction!(_mm512_add_epi64(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        Self(instruction!(_mm512_sub_epi64(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(instruction!(_mm512_and_si512(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        Self(instruction!(_mm512_or_si512(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn left<const BITS: u32>(self) -> Self {
+        Self(instruction!(_mm512_slli_epi64::<BITS>(self.0)))
+    }
+
+    #[inline(always)]
+    fn right<const BITS: u32>(self) -> Self {
+        Self(instruction!(_mm512_srli_epi64::<BITS>(self.0)))
+    }
+
+    #[inline(always)]
+    fn left_by(self, bits: u32) -> Self {
+        Self(instruction!(_mm512_sll_epi64(self.0, _mm_cvtsi32_si128(bits as i32))))
+    }
+
+    #[inline(always)]
+    fn right_by(self, bits: u32) -> Self {
+        Self(instruction!(_mm512_srl_epi64(self.0, _mm_cvtsi32_si128(bits as i32))))
+    }
+
+    #[inline(always)]
+    fn right_signed<const BITS: u32>(self) -> Self {
+        Self(instruction!(_mm512_sra_epi64(self.0, _mm_cvtsi32_si128(BITS as i32))))
+    }
+
+    #[inline(always)]
+    fn plus_low(self, a: Self, b: Self) -> Self {
+        Self(instruction!(_mm512_madd52lo_epu64(self.0, a.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn plus_high(self, a: Self, b: Self) -> Self {
+        Self(instruction!(_mm512_madd52hi_epu64(self.0, a.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn equal(self, other: Self) -> __mmask8 {
+        instruction!(_mm512_cmpeq_epi64_mask(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn select(mask: __mmask8, a: Self, b: Self) -> Self {
+        Self(instruction!(_mm512_mask_blend_epi64(mask, b.0, a.0)))
+    }
+
+    #[inline(always)]
+    fn pick(table: &[u64; 64], index: Self) -> Self {
+        let (eights, _) = table.as_chunks::<8>();
+        let sixteen = |first: usize| {
+            let half = |number: usize| Self::from_fn(|lane| eights[number][lane]).0;
+            let (low, high) = (half(2 * first), half(2 * first + 1));
+            // Bits 0 to 3 of each index choose among sixteen.
+            Self(instruction!(_mm512_permutex2var_epi64(low, index.0, high)))
+        };
+        let bit =
+            |value: i64| instruction!(_mm512_test_epi64_mask(index.0, _mm512_set1_epi64(value)));
+        let low = Self::select(bit(16), sixteen(1), sixteen(0));
+        let high = Self::select(bit(16), sixteen(3), sixteen(2));
+        Self::select(bit(32), high, low)
+    }
+
+    #[inline(always)]
+    fn product(a: &[Self; 5], b: &[Self; 5]) -> [Self; 5] {
+        instruction!(product(a, b))
+    }
+
+    #[inline(always)]
+    fn square(a: &[Self; 5]) -> [Self; 5] {
+        instruction!(square(a))
+    }
+}
