@@ -5,7 +5,6 @@ mod portable;
 mod arch;
 mod hidden;
 pub(crate) mod many;
-mod portable;
 mod words;
 
 use zeroize::Zeroize;
