@@ -18,12 +18,13 @@ from meterseal.collection.envelope import verify_all
 from meterseal.collection.receipts import Verdict
 from meterseal.collection.sealing import digest_of, open_sealed
 from meterseal.collection.station.directory import Distrusted
+from meterseal.collection.station.frequent import FrequentKeys
 from meterseal.collection.station.store.records import Arrival, Check, Refusal
 from meterseal.collection.topics import unpack
 from meterseal.errors import MalformedData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from meterseal.collection.sealing import Sealed
     from meterseal.collection.station.directory import Directory
@@ -64,6 +65,7 @@ class Checker:
         self.directory = directory
         self.registry = registry
         self.window = window
+        self._frequent = FrequentKeys()
 
     def check(self, arrivals: Iterable[Arrival], now: int) -> tuple[list[Check], list[Refusal]]:
         """Sort statements into those to be stored and those refused; `now` in UTC ms."""
@@ -75,9 +77,7 @@ class Checker:
                 candidates.append(outcome)
             else:
                 refused.append(outcome)
-        signed = verify_all(
-            [(_signer_of(each.chain)[1], each.sealed.envelope) for each in candidates]
-        )
+        signed = self._verify(candidates)
         accepted = []
         for candidate, valid in zip(candidates, signed, strict=True):
             if valid:
@@ -88,6 +88,11 @@ class Checker:
                     Refusal(candidate.arrival, Verdict.SIGNATURE, detail, candidate.sealed)
                 )
         return accepted, refused
+
+    def _verify(self, candidates: Sequence[Check]) -> list[bool]:
+        pairs = [(_signer_of(each.chain)[1], each.sealed.envelope) for each in candidates]
+        self._frequent.see((envelope.key_id, key) for key, envelope in pairs)
+        return verify_all(pairs)
 
     def _examine(self, arrival: Arrival, now: int) -> Check | Refusal:
         """Ask everything but whether the signature is valid."""
