@@ -33,17 +33,19 @@ from meterseal.collection.sealing import Sealer
 from meterseal.collection.supervision import keep_running
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pymodbus.client.base import ModbusBaseClient
 
     from meterseal.collection.config import CollectorSettings, LineSettings
     from meterseal.collection.dlt645.link import Link
 
-__all__ = ["OUTBOX", "Collector", "run_collector"]
+__all__ = ["OUTBOX", "Collector", "meters_told", "run_collector"]
 
 _log: Final = logging.getLogger("meterseal.collector")
 OUTBOX: Final = "outbox.sqlite"
+_MOST_TOLD: Final = 50
+_LONGEST_ERROR: Final = 100
 _OVER_TLS, _OPEN = 2, 3  # securemode of the platform
 
 
@@ -103,7 +105,7 @@ class Collector:
             "trouble": self.keeper.trouble,
             "clock_in_doubt": self.clock.in_doubt,
             "uplink": asdict(self.uplink.status),
-            "meters": {each.meter: _health(each) for each in health},
+            **meters_told(health),
         }
 
     async def _close(self) -> None:
@@ -165,11 +167,20 @@ def _port(line: LineSettings) -> Dlt645Port | ModbusPort:
     return Dlt645Port(open_link, Timing(answer=line.answer, pause=line.pause))
 
 
+def meters_told(health: Sequence[MeterHealth]) -> dict[str, object]:
+    """Say how the meters answer: of many those that answer worst, so that a status stays short."""
+    worst = sorted(health, key=lambda each: (each.success_rate, each.meter))[:_MOST_TOLD]
+    return {
+        "meter_count": len(health),
+        "meters": {each.meter: _health(each) for each in sorted(worst, key=lambda it: it.meter)},
+    }
+
+
 def _health(health: MeterHealth) -> dict[str, object]:
     return {
         "polls": health.polls,
         "failures": health.failures,
         "success_rate": round(health.success_rate, 4),
         "last_good": health.last_good,
-        "last_error": health.last_error,
+        "last_error": health.last_error and health.last_error[:_LONGEST_ERROR],
     }

@@ -28,6 +28,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "security": ("链路安全", "Link security"),
     "evidence": ("证据核验", "Evidence"),
     "collectors": ("采集终端", "Collectors"),
+    "worst_meters": ("应答最差的电能表", "Meters that answer worst"),
     "users": ("用户", "Users"),
     "sign_out": ("退出", "Sign out"),
     "dark": ("深色", "Dark"),

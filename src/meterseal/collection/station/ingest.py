@@ -36,7 +36,7 @@ MESSAGES: Final = 64
 PATIENCE: Final = 0.05
 """Seconds that the first message of a batch waits for company."""
 _BACKOFF: Final = (0.5, 30.0)
-_MAX_STATUS: Final = 16_384
+_MAX_STATUS: Final = 65_536
 
 
 def utc_now() -> int:
