@@ -73,7 +73,8 @@ demo: setup  ## a sealed session, then the whole system: make demo INPUT=reading
 		$(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
 bench: setup  ## our speed beside that of others, in one run
-	$(BIN)/python benchmarks/primitives.py --json build/primitives.json --chart build/primitives.svg
+	$(BIN)/python benchmarks/primitives.py --json build/primitives.json \
+		--page build/primitives.md --chart build/primitives.svg
 	$(BIN)/python benchmarks/instructions.py
 	$(BIN)/python benchmarks/connections.py --sockets 10000 --loopback 256 --json build/bench.json
 	$(BIN)/python benchmarks/python_share.py

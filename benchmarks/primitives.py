@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from contestants.chart import draw
 from contestants.libraries import libraries
+from contestants.page import write
 from contestants.programs import programs
 
 from meterseal import _core
@@ -67,9 +68,11 @@ WORKS = [
     Work("sm2-verify-prepared", "SM2 verify, key prepared"),
     Work("sm2-verify-batch", "SM2 verify, 256 at once, one key"),
     Work("sm2-ecdh", "SM2 ECDH"),
+    Work("sm2-ecdh-batch", "SM2 ECDH, 256 at once"),
     Work("sm2-encrypt", "SM2 encrypt 32 B"),
     Work("sm2-decrypt", "SM2 decrypt 32 B"),
     *(Work(f"sm3/{size}", f"SM3, {size:,} B") for size in (64, 1024, 16384)),
+    Work("sm3-many/1024", "SM3, 256 messages of 1,024 B at once"),
     *(Work(f"sm4-gcm/{size}", f"SM4-GCM seal, {size:,} B") for size in (64, 256, 1024, 16384)),
     Work("sm4-ctr/16384", "SM4-CTR, 16,384 B"),
     Work("sm4-cbc-decrypt/16384", "SM4-CBC decryption, 16,384 B"),
@@ -85,6 +88,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=_core.available_backends(), help="of meterseal")
     parser.add_argument("--json", type=Path, help="where the figures go too")
     parser.add_argument("--chart", type=Path, help="where a picture of them goes, SVG or PNG")
+    parser.add_argument("--page", type=Path, help="where they go as a page of the documentation")
     arguments = parser.parse_args()
     if arguments.backend:
         _core.force_backend(arguments.backend)
@@ -110,6 +114,8 @@ def main() -> None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if arguments.chart:
         draw(works, report, arguments.chart)
+    if arguments.page:
+        write(works, report, arguments.page)
 
 
 def pin_to_one_core() -> None:

@@ -1,4 +1,7 @@
-"""A picture of the figures: for each work a bar for each contestant, longest first."""
+"""A picture of the figures: for each work a bar for each contestant, longest first.
+
+What nobody else does is not shown.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ def draw(works: Sequence[Work], report: dict[str, Any], path: Path) -> None:
     """Write the picture; the suffix of `path` says in which form."""
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "meterseal"
+    mpl.rcParams["svg.fonttype"] = "none"
+    results = report["results"]
+    works = [work for work in works if any(not _is_ours(name) for name in results[work.name])]
     columns = 2
     rows = -(-len(works) // columns)
     figure, places = plt.subplots(rows, columns, figsize=(12, 1.9 * rows), squeeze=False)
@@ -27,9 +33,9 @@ def draw(works: Sequence[Work], report: dict[str, Any], path: Path) -> None:
         place.axis("off")
     for work, place in zip(works, places.flat, strict=False):
         place.axis("on")
-        _bars(place, work, report["results"][work.name])
+        _bars(place, work, results[work.name])
     figure.suptitle(f"{report['machine'].partition(', load')[0]}; one core", fontsize=10)
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 0.985))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
@@ -48,7 +54,11 @@ def _bars(place: Any, work: Work, figures: dict[str, dict[str, float]]) -> None:
     place.spines[["top", "right"]].set_visible(False)
 
 
+def _is_ours(name: str) -> bool:
+    return name.startswith("meterseal")
+
+
 def _colour(name: str) -> str:
-    if name.startswith("meterseal"):
+    if _is_ours(name):
         return OURS
     return WESTERN if name.startswith("P-256") else OTHERS

@@ -68,7 +68,9 @@ class Library:
 
 def libraries() -> list[Library]:
     """All of them, meterseal first, on the back-end in use."""
-    items = {"sm2-sign-batch": BATCH, "sm2-verify-batch": BATCH}
+    items = dict.fromkeys(
+        ("sm2-sign-batch", "sm2-verify-batch", "sm2-ecdh-batch", "sm3-many/1024"), BATCH
+    )
     openssl = f"in cryptography {cryptography.__version__}"
     return [
         Library(f"meterseal {__version__}, {_core.backend()}", meterseal_calls(), items),
@@ -102,6 +104,8 @@ def meterseal_calls() -> Calls:
         "sm2-decrypt": lambda: key.decrypt(sealed),
         "sm2-sign-batch": lambda: sm2.sign_batch(messages),
         "sm2-verify-batch": lambda: sm2.verify_batch(signed),
+        "sm2-ecdh-batch": lambda: sm2.exchange_ecdh_batch([(key, public)] * BATCH),
+        "sm3-many/1024": lambda: sm3.sm3_batch([bytes(1024)] * BATCH),
         **_of_sizes("sm3", HASHED, lambda data: sm3.sm3(data).digest()),
         **_of_sizes("sm4-gcm", SEALED, lambda data: gcm.encrypt(NONCE, data, AAD)),
         **_of_sizes("sm4-ctr", STREAMED, lambda data: sm4.ctr(KEY, IV, data)),
