@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from meterseal.collection import topics
 from meterseal.collection.receipts import Verdict
 from meterseal.collection.topics import pack
 from meterseal.lab.attack.notes import Attack, Notes
 from meterseal.lab.attack.scene import (
+    FORGED,
+    NUMBER,
     OTHER,
     PLAIN,
     SEALING,
+    TIMES,
     UP,
     Party,
     Scene,
+    believed,
     play,
     reading,
+    tried,
 )
 from meterseal.lab.attack.wire import every_flip
 
@@ -25,23 +30,6 @@ if TYPE_CHECKING:
     from meterseal.collection.model import MeterAddress
 
 __all__ = ["ATTACKS"]
-
-_NUMBER: Final = 77
-_TIMES: Final = 100
-_FORGED: Final = 999_999
-"""What a forger would have a meter say."""
-
-
-def _tried(notes: Notes, scene: Scene, what: str, *, held: bool, count: int = 1) -> None:
-    notes.tried(what, scene.log(), held=held, count=count)
-
-
-def _believed(notes: Notes, scene: Scene, meter: MeterAddress, what: str) -> None:
-    """The control: the station that believes its broker has taken the forgery."""
-    values = [dict(it.values) for it in scene.believer.of(meter)]
-    took = [it for it in values if _FORGED in it.values()]
-    who = f"a station that believes the broker, {what}"
-    notes.control(who, f"it stored {len(took)} forged readings", fell=bool(took))
 
 
 # --- forged --------------------------------------------------------------------------------
@@ -91,12 +79,12 @@ def forged(notes: Notes) -> None:
         ]
         for what, topic, party, meter, verdict in cases:
             before = scene.refused()[verdict]
-            bundle = pack([party.seal(reading(_NUMBER, meter, _FORGED))])
+            bundle = pack([party.seal(reading(NUMBER, meter, FORGED))])
             await scene.send([(topics.up(topic), bundle)])
-            held = _NUMBER not in scene.stored(meter) and scene.refused()[verdict] == before + 1
-            _tried(notes, scene, what, held=held)
+            held = NUMBER not in scene.stored(meter) and scene.refused()[verdict] == before + 1
+            tried(notes, scene, what, held=held)
         for meter in (PLAIN, SEALING, OTHER):
-            _believed(notes, scene, meter, f"meter {meter}")
+            believed(notes, scene, meter, f"meter {meter}")
         await _altered_by_collector(notes, scene)
 
     play(story)
@@ -105,11 +93,11 @@ def forged(notes: Notes) -> None:
 async def _altered_by_collector(notes: Notes, scene: Scene) -> None:
     """A compromised collector has the meter's bytes and a key of its own."""
     honest = scene.meter.seal(reading(1, SEALING))
-    own = scene.collector.seal(reading(1, SEALING, _FORGED))
+    own = scene.collector.seal(reading(1, SEALING, FORGED))
     grafted = honest[:-64] + own[-64:]
     await scene.send([(UP, pack([own, grafted]))])
     held = scene.stored(SEALING) == []
-    _tried(notes, scene, "a collector alters what a meter sealed", held=held, count=2)
+    tried(notes, scene, "a collector alters what a meter sealed", held=held, count=2)
     await scene.send([(UP, pack([honest]))])
     stored = scene.stored(SEALING)
     notes.control("the meter's own reading", f"stored {stored}", fell=stored == [1])
@@ -163,7 +151,7 @@ def replay(notes: Notes) -> None:
         await scene.send([(UP, bundle)])
         once = (scene.stored(PLAIN), scene.stored(SEALING))
         for what, name, count in (
-            ("the same bundle a hundred times", "collector-1", _TIMES),
+            ("the same bundle a hundred times", "collector-1", TIMES),
             ("the same from another client", "somebody", 1),
         ):
             await scene.send([(UP, bundle)] * count, name)
@@ -173,12 +161,12 @@ def replay(notes: Notes) -> None:
             await client.publish(UP, bundle, qos=1, retain=True)
             await scene.settled(client)
         notes.tried("retained by the broker", _once(scene), held=scene.stored(PLAIN) == [1])
-        other = pack([scene.collector.seal(reading(1, PLAIN, _FORGED))])
+        other = pack([scene.collector.seal(reading(1, PLAIN, FORGED))])
         await scene.send([(UP, other)])
         held = scene.stored(PLAIN) == [1] and scene.refused()[Verdict.CONFLICT] == 1
         notes.tried("another reading under a number that is known", scene.log(), held=held)
         took = len(scene.believer.of(PLAIN))
-        notes.control("a station that believes the broker", f"it stored {took}", fell=took > _TIMES)
+        notes.control("a station that believes the broker", f"it stored {took}", fell=took > TIMES)
 
     play(story)
 

@@ -29,7 +29,7 @@ from meterseal.collection.topics import pack, unpack
 from meterseal.crypto import sm2
 from meterseal.errors import MalformedData, UsageError
 from meterseal.lab.attack.identities import Ca, new_ca, new_credential
-from meterseal.lab.attack.notes import Skipped
+from meterseal.lab.attack.notes import Notes, Skipped
 from meterseal.lab.attack.waiting import until
 from meterseal.x509 import (
     RevocationReason,
@@ -46,16 +46,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EPOCH",
+    "FORGED",
+    "NUMBER",
     "OTHER",
     "PLAIN",
     "SEALING",
+    "TIMES",
     "UP",
     "Believer",
     "Party",
     "Scene",
+    "believed",
     "free_port",
     "play",
     "reading",
+    "tried",
 ]
 
 PLAIN: Final = MeterAddress("000000000001")
@@ -67,6 +72,10 @@ SEALING: Final = MeterAddress("202611230001")
 _MARKER: Final = MeterAddress("999999999999")
 UP: Final = topics.up("collector-1")
 EPOCH: Final = 1_763_880_000
+NUMBER: Final = 77
+TIMES: Final = 100
+FORGED: Final = 999_999
+"""What a forger would have a meter say."""
 _FOR_EVER: Final = 1 << 60
 _SECONDS: Final = 60.0
 _REGISTRY: Final = f"""
@@ -291,3 +300,16 @@ def play(story: Callable[[Scene], Coroutine[Any, Any, None]]) -> None:
                 scene.station.close()
 
     asyncio.run(main())
+
+
+def tried(notes: Notes, scene: Scene, what: str, *, held: bool, count: int = 1) -> None:
+    """Note a trial, with what the station logged meanwhile."""
+    notes.tried(what, scene.log(), held=held, count=count)
+
+
+def believed(notes: Notes, scene: Scene, meter: MeterAddress, what: str) -> None:
+    """The control: the station that believes its broker has taken the forgery."""
+    values = [dict(it.values) for it in scene.believer.of(meter)]
+    took = [it for it in values if FORGED in it.values()]
+    who = f"a station that believes the broker, {what}"
+    notes.control(who, f"it stored {len(took)} forged readings", fell=bool(took))

@@ -13,10 +13,13 @@ from meterseal.lab.attack.identities import new_ca, new_credential
 from meterseal.lab.attack.liar import thief_of
 from meterseal.lab.attack.notes import Attack, Notes
 from meterseal.lab.attack.scene import (
+    FORGED,
+    NUMBER,
     PLAIN,
     UP,
     Party,
     Scene,
+    believed,
     now,
     play,
     reading,
@@ -36,26 +39,8 @@ from meterseal.x509 import TrustStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meterseal.collection.model import MeterAddress
 
 __all__ = ["ATTACKS"]
-
-_NUMBER: Final = 77
-_TIMES: Final = 100
-_FORGED: Final = 999_999
-"""What a forger would have a meter say."""
-
-
-def _tried(notes: Notes, scene: Scene, what: str, *, held: bool, count: int = 1) -> None:
-    notes.tried(what, scene.log(), held=held, count=count)
-
-
-def _believed(notes: Notes, scene: Scene, meter: MeterAddress, what: str) -> None:
-    """The control: the station that believes its broker has taken the forgery."""
-    values = [dict(it.values) for it in scene.believer.of(meter)]
-    took = [it for it in values if _FORGED in it.values()]
-    who = f"a station that believes the broker, {what}"
-    notes.control(who, f"it stored {len(took)} forged readings", fell=bool(took))
 
 
 def thief(notes: Notes) -> None:
@@ -79,7 +64,7 @@ def thief(notes: Notes) -> None:
                     await scene.settled(client)
                 held = scene.stored(PLAIN) == []
                 notes.tried(f"{what}, readings sealed {whose}", scene.log(), held=held)
-        _believed(notes, scene, PLAIN, "the same posts")
+        believed(notes, scene, PLAIN, "the same posts")
         await _at_the_gateway(notes, scene)
 
     play(story)
@@ -88,10 +73,10 @@ def thief(notes: Notes) -> None:
 def _stolen(scene: Scene, sequences: Iterator[int]) -> Iterator[tuple[str, bytes, Party]]:
     """What somebody can seal who has the login and not the key."""
     own = Party.of(new_ca("collection root"), "collector-1")
-    sealed = own.seal(reading(next(sequences), PLAIN, _FORGED))
+    sealed = own.seal(reading(next(sequences), PLAIN, FORGED))
     yield "with a certificate of its own CA", sealed, own
     theirs = scene.collector.certificate.fingerprint()
-    named = own.seal(reading(next(sequences), PLAIN, _FORGED))
+    named = own.seal(reading(next(sequences), PLAIN, FORGED))
     named = named.replace(own.certificate.fingerprint(), theirs)
     yield "under the name of the collector's key", named, scene.collector
 
@@ -102,7 +87,7 @@ _HOST: Final = "gateway.example"
 async def _at_the_gateway(notes: Notes, scene: Scene) -> None:
     """The gateway is the only door to the broker that others than we have."""
     strange = new_ca("collection root")
-    sealed = scene.collector.seal(reading(_NUMBER, PLAIN))
+    sealed = scene.collector.seal(reading(NUMBER, PLAIN))
     stolen = Credential((scene.collector.certificate,), thief_of(scene.collector.key))
     twin = new_credential(strange, "collector-1", profile="client")
     other = _credential(scene.collector_2)
@@ -121,14 +106,14 @@ async def _at_the_gateway(notes: Notes, scene: Scene) -> None:
             error = await _publish(scene, port, credential, client_id, sealed)
             await until(lambda before=refused: front.links.refused.total() > before)  # type: ignore[misc]
             said = f"gateway refused {dict(front.links.refused)}; the client met {error}"
-            held = _NUMBER not in scene.stored(PLAIN)
+            held = NUMBER not in scene.stored(PLAIN)
             notes.tried(f"at the gateway: {what}", said, held=held)
         error = await _publish(scene, port, _credential(scene.collector), "collector-1", sealed)
         async with scene.client("collector-1-by-hand") as client:
             await scene.settled(client)
         stored = scene.stored(PLAIN)
         said = f"stored {stored}; the client met {error}"
-        notes.control("the owner of the certificate itself", said, fell=_NUMBER in stored)
+        notes.control("the owner of the certificate itself", said, fell=NUMBER in stored)
     finally:
         await front.close()
 
