@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from meterseal.errors import MeterSealError
 from meterseal.lab.attack.identities import SERVER_NAME, world
+from meterseal.lab.attack.listening import SECONDS, Listening
 from meterseal.lab.attack.relay import Relay
 from meterseal.lab.attack.wire import CLIENT, pass_on
 from meterseal.net import SecureSocket
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 READING: Final = b"meter-1 2026-11-23 12:00 001234.56 kWh"
-SECONDS: Final = 20.0
 _PATIENCE: Final = 0.5
 _AT_ONCE: Final = 16
 _LONG: Final = 10_000  # longer than any message of a handshake
@@ -142,7 +141,7 @@ class Meeting:
         return f"client {self.client}; server {self.server}"
 
 
-class Server:
+class Server(Listening):
     """A station on loopback: takes connections, answers what it receives with the same bytes.
 
     How each connection went is to be had from `next_visit`, in the order in which they ended.
@@ -155,18 +154,11 @@ class Server:
         act: Act | None = None,
         seconds: float = SECONDS,
     ) -> None:
+        super().__init__()
         self.config = config
         self._act = act
         self._seconds = seconds
         self._visits: queue.Queue[Visit] = queue.Queue()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where to connect to."""
-        host, port = self._listener.getsockname()[:2]
-        return str(host), int(port)
 
     def next_visit(self) -> Visit:
         """Wait for a connection to end; raises `TimeoutError` if none does."""
@@ -175,23 +167,9 @@ class Server:
         except queue.Empty:
             raise TimeoutError("the server's connection does not end") from None
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(SECONDS)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                raw, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
+    def take(self, connection: socket.socket) -> None:
+        """Serve a connection beside others."""
+        threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, raw: socket.socket) -> None:
         self._visits.put(

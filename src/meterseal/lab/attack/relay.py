@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING
 
+from meterseal.lab.attack.listening import SECONDS, Listening
 from meterseal.lab.attack.wire import CLIENT, SERVER, pass_on
 from meterseal.transport.codepoints import HEADER_LENGTH
 
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Relay"]
 
-SECONDS: Final = 20.0
 
-
-class Relay:
+class Relay(Listening):
     """Takes connections on loopback and carries their records to `target` and back.
 
     `seen` keeps what each side sent in the last connection, as it was sent. A direction whose
@@ -29,39 +28,18 @@ class Relay:
     def __init__(
         self, target: tuple[str, int], change: Change = pass_on, patience: float = SECONDS
     ) -> None:
+        super().__init__()
         self._target = target
         self._patience = patience
         self.change = change
         self.seen: dict[str, list[bytes]] = {CLIENT: [], SERVER: []}
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._accept, daemon=True)
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where victims connect to."""
-        host, port = self._listener.getsockname()[:2]
-        return str(host), int(port)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(SECONDS)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.seen = {CLIENT: [], SERVER: []}
-            self._carry(client)
+    def take(self, connection: socket.socket) -> None:
+        """Carry one connection to its end."""
+        self.connections += 1
+        self.seen = {CLIENT: [], SERVER: []}
+        self._carry(connection)
 
     def _carry(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError), socket.create_connection(self._target) as server:
