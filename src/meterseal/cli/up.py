@@ -165,7 +165,7 @@ def _files(table: object) -> list[Path]:
 async def until_signal(work: Coroutine[object, object, None]) -> None:
     """Run; Ctrl-C and SIGTERM cancel it, and it ends in its own order.
 
-    A second one is answered with a word; who insists cuts the end short.
+    It says so at once; a second one, of a nervous hand, changes nothing; a third cuts the end short.
     """
     import asyncio
 
@@ -174,9 +174,10 @@ async def until_signal(work: Coroutine[object, object, None]) -> None:
     asked = itertools.count(1)
 
     def stop() -> None:
-        if next(asked) == 2:  # noqa: PLR2004  (once was enough)
+        times = next(asked)
+        if times == 1:
             typer.echo("ending in order, which may take some seconds", err=True)
-        else:
+        if times != 2:  # noqa: PLR2004  (once was enough)
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
