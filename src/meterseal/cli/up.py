@@ -165,7 +165,7 @@ def _files(table: object) -> list[Path]:
 async def until_signal(work: Coroutine[object, object, None]) -> None:
     """Run; Ctrl-C and SIGTERM cancel it, and it ends in its own order.
 
-    It says so at once; a second one, of a nervous hand, changes nothing; a third cuts the end short.
+    It says so at once. A second one changes nothing; a third cuts the end short.
     """
     import asyncio
 
