@@ -24,18 +24,22 @@ def run(
 ) -> tuple[int, bytes, str]:
     """Run `meterseal ...` in a folder; returns exit code, standard output and standard error."""
     words = shlex.split(command) if isinstance(command, str) else command
-    environment = {key: value for key, value in os.environ.items() if "METERSEAL" not in key}
-    environment |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", **variables}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, *words[1:]],
         cwd=folder,
         input=data,
         capture_output=True,
         check=False,
-        env=environment,
+        env=environment(**variables),
         timeout=60,
     )
     return done.returncode, done.stdout, done.stderr.decode()
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """That of a terminal without colours, and none of our own settings but these."""
+    inherited = {key: value for key, value in os.environ.items() if "METERSEAL" not in key}
+    return inherited | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", **variables}
 
 
 def check_page(page: str, folder: Path) -> None:
@@ -46,7 +50,12 @@ def check_page(page: str, folder: Path) -> None:
         command, _, expected = step.partition("\n")
         code, out, err = run(command, folder)
         given = out.decode() + err + (f"exit {code}\n" if code else "")
-        assert re.fullmatch(_pattern(expected), given), f"$ {command}\n{given}"
+        assert matches(expected, given), f"$ {command}\n{given}"
+
+
+def matches(expected: str, given: str) -> bool:
+    """Whether output is what a page says of it."""
+    return re.fullmatch(_pattern(expected), given) is not None
 
 
 def _pattern(expected: str) -> str:
