@@ -11,12 +11,14 @@ import pytest
 from meterseal.crypto import danger, random, sm2
 from meterseal.errors import RandomnessFailure
 from support import sm2_reference as ref
+from support.alone import in_child, run_alone
 
 SIGNER = Path(__file__).parent.parent / "support" / "sign_with_given_entropy.py"
 D = 7
 KEY = sm2.PrivateKey.from_bytes(ref.octets(D))
 NOW = 1_700_000_000_000_000_000
 DIGESTS = [bytes([number]) * 32 for number in range(4)]
+RESERVED = 32
 
 
 def nonces(variation: int, now: int, digests: list[bytes]) -> list[int]:
@@ -99,7 +101,7 @@ def test_a_signer_does_not_take_its_nonce_across_a_fork() -> None:
 
 
 def test_a_failing_source_gives_an_error_and_no_signature() -> None:
-    """It fails at the first call after the seed, then works again: the failure stays."""
+    """It fails when noise is made again, then works: the failure stays."""
     calls = 0
 
     def entropy(length: int) -> bytes:
@@ -110,11 +112,100 @@ def test_a_failing_source_gives_an_error_and_no_signature() -> None:
         return bytes((calls + i) % 251 for i in range(length))
 
     generator = random.Sm3Drbg(entropy, lambda: NOW)
-    danger.sign_digest_with_generator(KEY, DIGESTS[0], generator)
+    for _ in range(RESERVED):
+        danger.sign_digest_with_generator(KEY, DIGESTS[0], generator)
     for _ in range(2):
         with pytest.raises(RandomnessFailure):
             danger.sign_digest_with_generator(KEY, DIGESTS[0], generator)
     assert calls == 4
+
+
+class Counting:
+    """The same bytes at every call, which are counted, and a clock that is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.now = NOW
+        self.generator = random.Sm3Drbg(self.entropy, lambda: self.now)
+
+    def entropy(self, length: int) -> bytes:
+        self.asked.append(length)
+        return bytes(i % 251 for i in range(length))
+
+    def sign(self, times: int = 1) -> list[int]:
+        """Sign the same digest so many times; return the nonces."""
+        return [
+            nonce_of(
+                danger.sign_digest_with_generator(KEY, DIGESTS[0], self.generator, encoding="raw")
+            )
+            for _ in range(times)
+        ]
+
+
+def test_noise_is_made_for_32_signatures_and_serves_each_once() -> None:
+    counting = Counting()
+    counting.asked.clear()
+    assert_unrelated(counting.sign(RESERVED))
+    assert counting.asked == [32]
+    counting.sign()
+    assert counting.asked == [32, 32]
+
+
+def test_noise_in_reserve_does_not_outlive_its_seed() -> None:
+    """Not by 60 seconds, and not by one that was asked for: each time there is a new one."""
+    counting = Counting()
+    counting.sign()
+    counting.asked.clear()
+    counting.now += 60 * 10**9 - 1
+    counting.sign()
+    assert counting.asked == []
+    counting.now += 1
+    counting.sign()
+    assert len(counting.asked) == 2
+    counting.generator.reseed()
+    counting.asked.clear()
+    counting.sign()
+    assert counting.asked == [32]
+
+
+@pytest.mark.parametrize("draws_first", [False, True])
+def test_noise_in_reserve_is_not_shared_by_the_children_of_a_fork(draws_first: bool) -> None:
+    """Constant entropy, a frozen clock, copied counters, one message: only the process is new."""
+    counting = Counting()
+    counting.sign()
+
+    def sign() -> bytes:
+        if draws_first:
+            counting.generator.random_bytes(1)
+        return ref.octets(counting.sign()[0])
+
+    assert_unrelated([int.from_bytes(in_child(sign)) for _ in range(6)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system call's number is Linux's")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the system call's number is x86-64's")
+@pytest.mark.parametrize("pages", ["wiped", "not wiped"])
+@pytest.mark.parametrize("fork", ["os.fork()", "ctypes.CDLL(None).syscall(57)"])
+def test_parent_and_child_have_no_noise_in_common(fork: str, pages: str) -> None:
+    """By fork and behind everybody's back, where the kernel wipes pages and where it cannot."""
+    code = f"""
+        import ctypes, os
+        if {pages!r} == "not wiped":
+            answer_with_error(28, 22)  # madvise, EINVAL
+        key = sm2.PrivateKey.from_bytes(bytes(31) + b"\\7")
+        source = lambda length: bytes(i % 251 for i in range(length))
+        generator = random.Sm3Drbg(source, lambda: {NOW})
+        sign = lambda: danger.sign_digest_with_generator(key, bytes(32), generator, encoding="raw")
+        sign()
+        child = {fork} == 0
+        os.write(1, sign().hex().encode() + b" ")
+        if child:
+            os._exit(0)
+        os.wait()
+    """
+    signatures = run_alone(code).split()
+    assert_unrelated([nonce_of(bytes.fromhex(signature)) for signature in signatures])
+    assert len(signatures) == 2
 
 
 def test_a_failing_clock_gives_an_error_and_no_signature() -> None:

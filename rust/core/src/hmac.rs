@@ -1,10 +1,9 @@
 //! HMAC with SM3 (RFC 2104; GB/T 15852.2-2012, mechanism 2).
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::ct;
 use crate::error::Error;
-use crate::sm3::many::{self, Message};
 use crate::sm3::{BLOCK_SIZE, Digest, Sm3};
 
 /// A MAC in progress; a clone of it starts from the same key and data. Wiped when dropped.
@@ -69,24 +68,6 @@ impl HmacSm3 {
         Self::new(key).mac_parts(parts)
     }
 
-    /// The MACs of messages, each under a key of its own of 32 bytes.
-    #[must_use]
-    pub(crate) fn mac_many(requests: &[(&[u8; 32], &[u8])]) -> Vec<Digest> {
-        let pad = |byte: u8| -> Zeroizing<Vec<[u8; BLOCK_SIZE]>> {
-            let padded = requests
-                .iter()
-                .map(|(key, _)| core::array::from_fn(|i| key.get(i).copied().unwrap_or(0) ^ byte));
-            Zeroizing::new(padded.collect())
-        };
-        let digests = |pads: &[[u8; BLOCK_SIZE]], bodies: &mut dyn Iterator<Item = &[u8]>| {
-            let messages: Vec<_> =
-                pads.iter().zip(bodies).map(|(prefix, body)| Message { prefix, body }).collect();
-            Zeroizing::new(many::digest_all(&messages))
-        };
-        let inner = digests(&pad(0x36), &mut requests.iter().map(|(_, message)| *message));
-        core::mem::take(&mut *digests(&pad(0x5c), &mut inner.iter().map(|inner| &inner[..])))
-    }
-
     /// The MAC of what was taken in followed by `parts`.
     pub(crate) fn mac_parts(mut self, parts: &[&[u8]]) -> Digest {
         for part in parts {
@@ -99,17 +80,6 @@ impl HmacSm3 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn macs_of_many_messages_are_those_of_each() {
-        let keys: [[u8; 32]; 9] = core::array::from_fn(|i| [i as u8; 32]);
-        let message = [7; 300];
-        let requests: Vec<_> =
-            keys.iter().enumerate().map(|(i, key)| (key, &message[..i * 31])).collect();
-        let expected: Vec<_> =
-            requests.iter().map(|(key, message)| HmacSm3::mac(&key[..], &[message])).collect();
-        assert_eq!(HmacSm3::mac_many(&requests), expected);
-    }
 
     #[test]
     fn verify_wants_the_whole_mac() {

@@ -39,7 +39,7 @@ const SIDE_BY_SIDE: usize = 16;
 /// SM3(Z, counter) for each counter.
 fn kdf_digests(z: &[u8], counters: &[[u8; 4]]) -> Zeroizing<Vec<Digest>> {
     if counters.len() > 1 && z.len() <= BLOCK_SIZE {
-        let message = |counter| Message { prefix: z, body: counter };
+        let message = |counter| Message { after: None, prefix: z, body: counter };
         let messages: Vec<_> = counters.iter().map(|counter| message(&counter[..])).collect();
         return Zeroizing::new(many::digest_all(&messages));
     }

@@ -3,7 +3,8 @@
 The seed is the operating system's; each call mixes in 32 fresh bytes of it, UTC time in nanoseconds
 and a counter. Time is never counted as entropy: it is additional input, which can only help
 (SP 800-90A, 8.7.2). The generator reseeds after 1024 blocks or 60 seconds and after every fork,
-tests its source continuously, and raises `RandomnessFailure` rather than fall back on anything.
+tests its source continuously, and raises `RandomnessFailure` rather than fall back on anything. Of
+noise for signatures it keeps at most 1 KiB in reserve, never longer than the seed that it is from.
 """
 
 from collections.abc import Callable

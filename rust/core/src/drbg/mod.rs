@@ -2,7 +2,8 @@
 //!
 //! The seed comes from the operating system alone. Every call mixes in UTC time, a counter and 32
 //! fresh bytes of the system as additional input: time is never counted as entropy and can only
-//! help. Each thread has a generator of its own, so that no lock is ever held across a fork.
+//! help. Each thread has a generator of its own, so that no lock is ever held across a fork. Noise
+//! for signatures is kept in reserve, so that most of them ask nothing of the system.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::cell::RefCell;
@@ -13,12 +14,15 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::error::Error;
 use hash_drbg::{HashDrbg, MAX_OUTPUT};
 use health::{HealthTests, START_UP_SAMPLES};
+use reserve::Reserve;
 
 mod arch;
 pub mod hash_drbg;
 pub mod health;
+mod reserve;
 
 pub use arch::unix::process_mark;
+pub use reserve::{Noise, RESERVED};
 
 /// Most calls between two seeds (level 2 of GM/T 0105-2021).
 pub const RESEED_CALLS: u64 = 1 << 10;
@@ -57,6 +61,13 @@ pub trait Randomness {
     /// [`Error::RandomnessFailure`]; `out` is then zeros and must not be used.
     fn fill(&mut self, purpose: Purpose, out: &mut [u8]) -> Result<(), Error>;
 
+    /// Noise for nonces that private key and digest hedge too: it may lie ready, and what was made
+    /// together has been mixed with the system's bytes once.
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`]; `out` is then zeros and must not be used.
+    fn noise(&mut self, out: &mut [Noise]) -> Result<(), Error>;
+
     /// UTC time and a counter that no other call of this process has had.
     ///
     /// # Errors
@@ -90,7 +101,8 @@ pub struct Generator<S, C> {
     health: HealthTests,
     drbg: HashDrbg,
     seeded_at: u64,
-    process: (u32, u64),
+    process: (u64, u64),
+    reserve: Reserve,
     failure: Option<Error>,
 }
 
@@ -109,7 +121,8 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
         let drbg = HashDrbg::instantiate(entropy, nonce, &stamp(&mut clock)?);
         let seeded_at = clock.elapsed_nanoseconds()?;
         let process = process_mark();
-        Ok(Self { source, clock, health, drbg, seeded_at, process, failure: None })
+        let reserve = Reserve::new();
+        Ok(Self { source, clock, health, drbg, seeded_at, process, reserve, failure: None })
     }
 
     /// Fills `out`, with more to mix in: it can be anything and need not be secret.
@@ -122,14 +135,8 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
         extra: &[u8],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        if let Some(failure) = self.failure {
-            out.zeroize();
-            return Err(failure);
-        }
-        self.try_fill(purpose, extra, out).inspect_err(|&error| {
-            self.failure = Some(error);
-            out.zeroize();
-        })
+        self.attempt(|generator| generator.try_fill(purpose, extra, out))
+            .inspect_err(|_| out.zeroize())
     }
 
     /// Seeds anew at once.
@@ -137,16 +144,25 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
     /// # Errors
     /// [`Error::RandomnessFailure`], from then on at every call.
     pub fn reseed(&mut self) -> Result<(), Error> {
+        self.attempt(Self::take_seed)
+    }
+
+    /// What fails once fails for good.
+    fn attempt(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
         self.failure.map_or(Ok(()), Err)?;
-        self.take_seed().inspect_err(|&error| self.failure = Some(error))
+        act(self).inspect_err(|&error| {
+            self.failure = Some(error);
+            self.reserve.clear();
+        })
     }
 
     fn take_seed(&mut self) -> Result<(), Error> {
+        self.reserve.clear();
         let mut entropy = Zeroizing::new([0; 32]);
         take(&mut self.source, &mut self.health, &mut entropy[..])?;
         self.process = process_mark();
         let mut additional = stamp(&mut self.clock)?.to_vec();
-        additional.extend(self.process.0.to_be_bytes());
+        additional.extend(std::process::id().to_be_bytes());
         self.drbg.reseed(&entropy[..], &additional);
         self.seeded_at = self.clock.elapsed_nanoseconds()?;
         Ok(())
@@ -170,6 +186,19 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
         Ok(())
     }
 
+    fn try_noise(&mut self, out: &mut [Noise]) -> Result<(), Error> {
+        if self.reserve.left() < out.len() || self.is_seed_old()? {
+            let mut key = Zeroizing::new([0; 32]);
+            self.try_fill(Purpose::Signature, b"", &mut key[..])?;
+            if out.len() > RESERVED {
+                return reserve::expand(&key, out);
+            }
+            self.reserve.fill(&key)?;
+        }
+        self.reserve.take(out);
+        Ok(())
+    }
+
     fn is_seed_old(&mut self) -> Result<bool, Error> {
         let age = self.clock.elapsed_nanoseconds()?.saturating_sub(self.seeded_at);
         Ok(self.drbg.calls() >= RESEED_CALLS
@@ -181,6 +210,11 @@ impl<S: EntropySource, C: Clock> Generator<S, C> {
 impl<S: EntropySource, C: Clock> Randomness for Generator<S, C> {
     fn fill(&mut self, purpose: Purpose, out: &mut [u8]) -> Result<(), Error> {
         self.fill_with(purpose, b"", out)
+    }
+
+    fn noise(&mut self, out: &mut [Noise]) -> Result<(), Error> {
+        self.attempt(|generator| generator.try_noise(out))
+            .inspect_err(|_| out.as_flattened_mut().zeroize())
     }
 
     fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
@@ -204,6 +238,10 @@ impl System {
 impl Randomness for System {
     fn fill(&mut self, purpose: Purpose, out: &mut [u8]) -> Result<(), Error> {
         Self::fill_with(purpose, b"", out)
+    }
+
+    fn noise(&mut self, out: &mut [Noise]) -> Result<(), Error> {
+        with_thread_generator(|generator| generator.noise(out))
     }
 
     fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {

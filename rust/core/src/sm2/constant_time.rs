@@ -18,7 +18,7 @@ use super::scalar::Scalar;
 use super::sign::Commitment;
 use crate::arch::valgrind::{self, SECRET_SIZE, watch};
 use crate::cpu::{self, Backend};
-use crate::drbg::{Purpose, Randomness, STAMP_LENGTH};
+use crate::drbg::{Noise, Purpose, Randomness, STAMP_LENGTH};
 use crate::error::Error;
 use crate::hmac::HmacSm3;
 
@@ -59,7 +59,7 @@ fn watch_signing(name: &str) {
     // Whether the candidate is in range: a candidate that is not is thrown away.
     watch(&format!("a hedged nonce, {name}"), 2, |secret| {
         let d = Scalar::reduced(secret.first_chunk().unwrap_or(&[0; 32]));
-        let nonces = HedgedNonces::new(&d, Some(&[9; 32]), &mut Known(&secret[32..]));
+        let nonces = HedgedNonces::new(&d, &[9; 32], &mut Known(&secret[32..]));
         nonces.and_then(|mut nonces| nonces.next_nonce())
     });
     // Whether the point is infinity, whether r, r + k or s is zero, whether the result is sound:
@@ -145,6 +145,10 @@ impl Randomness for Known<'_> {
     fn fill(&mut self, _: Purpose, out: &mut [u8]) -> Result<(), Error> {
         out.copy_from_slice(&self.0[..out.len()]);
         Ok(())
+    }
+
+    fn noise(&mut self, out: &mut [Noise]) -> Result<(), Error> {
+        self.fill(Purpose::Signature, out.as_flattened_mut())
     }
 
     fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {

@@ -100,7 +100,7 @@ impl PublicKey {
         let messages: Vec<_> = zs
             .iter()
             .zip(requests)
-            .map(|(z, (_, message))| Message { prefix: z, body: message })
+            .map(|(z, (_, message))| Message { after: None, prefix: z, body: message })
             .collect();
         Ok(many::digest_all(&messages))
     }

@@ -1,16 +1,17 @@
 //! Secret scalars: keys, nonces and ephemeral keys, over the full range by rejection.
 //!
-//! Signature nonces are hedged, in the manner of RFC 6979, 3.6 and
-//! draft-irtf-cfrg-det-sigs-with-noise: HMAC-SM3, keyed with the generator's output, over the
-//! private key, the digest, UTC time and a counter. A working generator alone makes them
-//! unpredictable; should it fail, the private key and the digest still keep them secret and apart.
+//! Signature nonces are hedged, in the manner of draft-irtf-cfrg-det-sigs-with-noise: SM3 of noise
+//! from the generator, the private key, the digest, UTC time and a counter. A working generator
+//! alone makes them unpredictable; should it fail, the private key and the digest still keep them
+//! secret and apart.
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::scalar::Scalar;
-use crate::drbg::{Purpose, Randomness, STAMP_LENGTH};
+use crate::drbg::{Noise, Purpose, Randomness, STAMP_LENGTH};
 use crate::error::Error;
-use crate::hmac::HmacSm3;
+use crate::sm3::Sm3;
+use crate::sm3::many::{self, Message};
 
 /// Each attempt fails with probability 2^-32: this many failures are a broken generator.
 const MAX_ATTEMPTS: u8 = 16;
@@ -32,8 +33,12 @@ pub fn random_scalar(purpose: Purpose, randomness: &mut impl Randomness) -> Resu
 }
 
 /// The nonces of one signature, one after the other.
+///
+/// Each is SM3(b || d || zeros || e || UTC || counter || kind || attempt), three blocks, where the
+/// noise is the state to which the first of them, b, has led: nobody need know b. All messages have
+/// one length and give one digest, so that HMAC, which is there for others, would add nothing.
 pub struct HedgedNonces {
-    noise: Zeroizing<[u8; 32]>,
+    noise: Zeroizing<Noise>,
     /// The private key, padded to the block of the hash, then the digest, the stamp and the attempt.
     input: Zeroizing<[u8; INPUT_LENGTH]>,
     attempts: u8,
@@ -42,23 +47,36 @@ pub struct HedgedNonces {
 const INPUT_LENGTH: usize = 64 + 32 + STAMP_LENGTH + 2;
 
 impl HedgedNonces {
-    /// Takes the noise and the time for the signature of `digest`; without one, the nonce is made
-    /// before the message is known, and the process-wide counter stands in for it.
+    /// Takes noise and time for the signature of `digest`.
     ///
     /// # Errors
     /// [`Error::RandomnessFailure`].
     pub fn new(
         private_key: &Scalar,
-        digest: Option<&[u8; 32]>,
+        digest: &[u8; 32],
+        randomness: &mut impl Randomness,
+    ) -> Result<Self, Error> {
+        let mut noise = Zeroizing::new([[0; 32]]);
+        randomness.noise(&mut noise[..])?;
+        Self::with_noise(&noise[0], private_key, Some(digest), randomness)
+    }
+
+    /// The same before there is a message. No digest hedges these nonces: their noise is made for them, with
+    /// fresh bytes of the system, and the process-wide counter stands in for the digest.
+    ///
+    /// # Errors
+    /// [`Error::RandomnessFailure`].
+    pub fn in_advance(
+        private_key: &Scalar,
         randomness: &mut impl Randomness,
     ) -> Result<Self, Error> {
         let mut noise = Zeroizing::new([0; 32]);
         randomness.fill(Purpose::Signature, &mut noise[..])?;
-        Self::with_noise(noise, private_key, digest, randomness)
+        Self::with_noise(&noise, private_key, None, randomness)
     }
 
     fn with_noise(
-        noise: Zeroizing<[u8; 32]>,
+        noise: &Noise,
         private_key: &Scalar,
         digest: Option<&[u8; 32]>,
         randomness: &mut impl Randomness,
@@ -73,7 +91,12 @@ impl HedgedNonces {
         }
         input[96..96 + STAMP_LENGTH].copy_from_slice(&stamp);
         input[INPUT_LENGTH - 2] = u8::from(digest.is_some());
-        Ok(Self { noise, input, attempts: 0 })
+        Ok(Self { noise: Zeroizing::new(*noise), input, attempts: 0 })
+    }
+
+    /// What the first candidate is the digest of.
+    fn message(&self) -> Message<'_> {
+        Message { after: Some(&self.noise), prefix: &[], body: &self.input[..] }
     }
 
     /// The next nonce.
@@ -84,7 +107,9 @@ impl HedgedNonces {
         while self.attempts < MAX_ATTEMPTS {
             self.input[INPUT_LENGTH - 1] = self.attempts;
             self.attempts += 1;
-            let bytes = Zeroizing::new(HmacSm3::mac(&self.noise[..], &[&self.input[..]]));
+            let mut hash = Sm3::after_block(&self.noise);
+            hash.update(&self.input[..]);
+            let bytes = Zeroizing::new(hash.finalize());
             if let Some(scalar) = in_range(&bytes) {
                 return Ok(scalar);
             }
@@ -94,7 +119,7 @@ impl HedgedNonces {
 }
 
 /// A nonce for each private key and digest, as [`HedgedNonces`] gives it: each has noise, time and
-/// counter of its own. The noise of all comes from one call of the generator.
+/// counter of its own.
 ///
 /// # Errors
 /// [`Error::RandomnessFailure`].
@@ -102,15 +127,14 @@ pub fn hedged_together(
     requests: &[(&Scalar, &[u8; 32])],
     randomness: &mut impl Randomness,
 ) -> Result<Zeroizing<Vec<Scalar>>, Error> {
-    let mut noise = Zeroizing::new(vec![0; 32 * requests.len()]);
-    randomness.fill(Purpose::Signature, &mut noise)?;
+    let mut noise = Zeroizing::new(vec![[0; 32]; requests.len()]);
+    randomness.noise(&mut noise)?;
     let mut nonces = Vec::with_capacity(requests.len());
-    for ((key, digest), noise) in requests.iter().zip(noise.as_chunks::<32>().0) {
-        let noise = Zeroizing::new(*noise);
+    for ((key, digest), noise) in requests.iter().zip(noise.iter()) {
         nonces.push(HedgedNonces::with_noise(noise, key, Some(digest), randomness)?);
     }
-    let inputs: Vec<_> = nonces.iter().map(|nonces| (&*nonces.noise, &nonces.input[..])).collect();
-    let first = Zeroizing::new(HmacSm3::mac_many(&inputs));
+    let messages: Vec<_> = nonces.iter().map(HedgedNonces::message).collect();
+    let first = Zeroizing::new(many::digest_all(&messages));
     let mut scalars = Zeroizing::new(Vec::with_capacity(requests.len()));
     for (nonces, bytes) in nonces.iter_mut().zip(first.iter()) {
         nonces.attempts = 1;
@@ -161,6 +185,11 @@ mod tests {
             Ok(())
         }
 
+        fn noise(&mut self, out: &mut [Noise]) -> Result<(), Error> {
+            out.fill([0x5a; 32]);
+            Ok(())
+        }
+
         fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
             Ok([0; STAMP_LENGTH])
         }
@@ -174,7 +203,7 @@ mod tests {
         let together = hedged_together(&requests, &mut Broken)?;
         assert_eq!(together.len(), requests.len());
         for ((key, digest), nonce) in requests.iter().zip(together.iter()) {
-            let alone = HedgedNonces::new(key, Some(digest), &mut Broken)?.next_nonce()?;
+            let alone = HedgedNonces::new(key, digest, &mut Broken)?.next_nonce()?;
             assert_ne!(alone.is_equal(nonce), 0);
         }
         let again = hedged_together(&[(&keys[0], &digests[0]); 2], &mut System)?;
@@ -187,8 +216,8 @@ mod tests {
         let d = Scalar::reduced(&[7; 32]);
         let of_ciphertext = random_scalar(Purpose::Encryption, &mut Broken)?;
         let nonce = |digest| HedgedNonces::new(&d, digest, &mut Broken)?.next_nonce();
-        let (one, other) = (nonce(Some(&[1; 32]))?, nonce(Some(&[2; 32]))?);
-        let prepared = nonce(None)?;
+        let (one, other) = (nonce(&[1; 32])?, nonce(&[2; 32])?);
+        let prepared = HedgedNonces::in_advance(&d, &mut Broken)?.next_nonce()?;
         for (left, right) in
             [(&of_ciphertext, &one), (&of_ciphertext, &prepared), (&one, &other), (&one, &prepared)]
         {

@@ -77,7 +77,7 @@ impl PrivateKey {
         e: &[u8; 32],
         randomness: &mut impl Randomness,
     ) -> Result<Signature, Error> {
-        let mut nonces = HedgedNonces::new(self.scalar(), Some(e), randomness)?;
+        let mut nonces = HedgedNonces::new(self.scalar(), e, randomness)?;
         loop {
             // A3: k
             let commitment = Commitment::new(nonces.next_nonce()?)?;
@@ -167,7 +167,7 @@ pub struct Signer {
     key: PrivateKey,
     hash: Sm3,
     commitment: Commitment,
-    process: (u32, u64),
+    process: (u64, u64),
 }
 
 impl Signer {
@@ -179,7 +179,7 @@ impl Signer {
     pub fn new(key: &PrivateKey, distinguishing_id: &[u8]) -> Result<Self, Error> {
         let mut hash = Sm3::new();
         hash.update(&key.public_key().z_value(distinguishing_id)?);
-        let mut nonces = HedgedNonces::new(key.scalar(), None, &mut System)?;
+        let mut nonces = HedgedNonces::in_advance(key.scalar(), &mut System)?;
         let commitment = Commitment::new(nonces.next_nonce()?)?;
         key.inverse();
         Ok(Self { key: key.clone(), hash, commitment, process: process_mark() })

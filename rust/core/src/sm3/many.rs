@@ -11,13 +11,15 @@ use super::{BLOCK_SIZE, DIGEST_SIZE, Digest, INITIAL, Sm3, arch, portable};
 #[must_use]
 pub fn digest_many(messages: &[&[u8]]) -> Vec<Digest> {
     let messages: Vec<_> =
-        messages.iter().map(|message| Message { prefix: &[], body: message }).collect();
+        messages.iter().map(|body| Message { body, ..Message::default() }).collect();
     digest_all(&messages)
 }
 
 /// A message in two parts, of which the first is at most a block.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Message<'a> {
+    /// The state to which a whole block in front of both parts has led.
+    pub after: Option<&'a Digest>,
     pub prefix: &'a [u8],
     pub body: &'a [u8],
 }
@@ -29,7 +31,7 @@ pub(crate) fn digest_all(messages: &[Message<'_>]) -> Vec<Digest> {
 }
 
 fn digest_one(message: &Message<'_>) -> Digest {
-    let mut hash = Sm3::new();
+    let mut hash = message.after.map_or_else(Sm3::new, Sm3::after_block);
     hash.update(message.prefix);
     hash.update(message.body);
     hash.finalize()
@@ -53,7 +55,8 @@ pub(super) fn schedule<const N: usize>(
                 && let Some((place, message)) = waiting.next()
             {
                 *lane = Some(Lane::new(place, message));
-                states.iter_mut().zip(INITIAL).for_each(|(row, word)| row[number] = word);
+                let start = message.after.map_or(INITIAL, super::from_bytes);
+                states.iter_mut().zip(start).for_each(|(row, word)| row[number] = word);
             }
         }
         let Some(blocks) = lanes.iter().flatten().map(|lane| lane.current().len()).min() else {
@@ -99,8 +102,9 @@ enum Part {
 
 impl<'a> Lane<'a> {
     fn new(place: usize, message: &Message<'a>) -> Self {
-        let Message { prefix, mut body } = *message;
-        let bits = 8 * (prefix.len() as u64 + body.len() as u64);
+        let Message { after, prefix, mut body } = *message;
+        let before = if after.is_some() { BLOCK_SIZE } else { 0 };
+        let bits = 8 * (before as u64 + prefix.len() as u64 + body.len() as u64);
         let (mut head, mut tail) = ([0; BLOCK_SIZE], [0; 2 * BLOCK_SIZE]);
         let mut filled = prefix.len();
         let mut part = Part::Body;
@@ -202,7 +206,11 @@ fn round<W: Words, const J: usize>(state: &mut [W; 8], w: &mut [W; 16]) {
 pub(crate) fn sixteen_lanes_agree() -> bool {
     let bytes: [u8; 200] = core::array::from_fn(|i| (i * 41) as u8);
     let messages: Vec<_> = (0..bytes.len())
-        .map(|length| Message { prefix: &bytes[..length % 33], body: &bytes[length..] })
+        .map(|length| Message {
+            after: (length % 3 == 0).then_some(&[0x5a; DIGEST_SIZE]),
+            prefix: &bytes[..length % 33],
+            body: &bytes[length..],
+        })
         .collect();
     arch::digest_by_sixteen(&messages)
         .is_some_and(|digests| messages.iter().map(portable_digest).eq(digests))
@@ -211,7 +219,8 @@ pub(crate) fn sixteen_lanes_agree() -> bool {
 /// By the portable code, whatever back-end is in use.
 fn portable_digest(message: &Message<'_>) -> Digest {
     let whole = [message.prefix, message.body].concat();
-    schedule::<1>(&[Message { prefix: &[], body: &whole }], |states, [string]| {
+    let message = Message { after: message.after, prefix: &[], body: &whole };
+    schedule::<1>(&[message], |states, [string]| {
         let mut state = states.map(|[word]| word);
         portable::compress(&mut state, string);
         *states = state.map(|word| [word]);
@@ -276,13 +285,16 @@ mod tests {
         #[test]
         fn each_message_has_its_digest_on_every_path(
             messages in proptest::collection::vec(
-                (proptest::collection::vec(any::<u8>(), 0..=64),
+                (proptest::option::of(any::<Digest>()),
+                 proptest::collection::vec(any::<u8>(), 0..=64),
                  proptest::collection::vec(any::<u8>(), 0..300)),
                 0..40,
             ),
         ) {
-            let messages: Vec<_> =
-                messages.iter().map(|(prefix, body)| Message { prefix, body }).collect();
+            let messages: Vec<_> = messages
+                .iter()
+                .map(|(after, prefix, body)| Message { after: after.as_ref(), prefix, body })
+                .collect();
             let expected: Vec<_> = messages.iter().map(digest_one).collect();
             prop_assert_eq!(&on_every_backend(|| digest_all(&messages)), &expected);
             prop_assert_eq!(&schedule::<4>(&messages, compress_4), &expected);
@@ -300,7 +312,11 @@ mod tests {
         let bytes = [0xa5; 200];
         for prefix in [0, 1, 32, 63, 64] {
             let messages: Vec<_> = (0..136)
-                .map(|length| Message { prefix: &bytes[..prefix], body: &bytes[..length] })
+                .map(|length| Message {
+                    after: None,
+                    prefix: &bytes[..prefix],
+                    body: &bytes[..length],
+                })
                 .collect();
             let expected: Vec<_> = messages.iter().map(digest_one).collect();
             assert_eq!(schedule::<4>(&messages, compress_4), expected);
