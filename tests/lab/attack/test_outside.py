@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 
 from meterseal.cli.main import app
 from meterseal.lab.attack import campaign, outside
-from meterseal.lab.attack.ends import PROTOCOLS, Server
+from meterseal.lab.attack.ends import PROTOCOLS, Server, echo
 from meterseal.lab.attack.identities import SERVER_NAME, world
 from meterseal.lab.attack.notes import Verdict
+from meterseal.lab.attack.obliging import begins_again
 from meterseal.lab.attack.target import Target
+from meterseal.lab.attack.weak import UnauthenticatedOpener, WeakRecords
 from meterseal.lab.attack.wire import message
 from meterseal.transport import ClientAuthentication
 from meterseal.transport.messages import ServerHello
@@ -97,6 +99,7 @@ def careless() -> Iterator[tuple[str, int]]:
     [
         ("TLS 1.3", "outside-versions"),
         ("TLS 1.3", "outside-suites"),
+        ("TLS 1.3", "outside-hellos"),
         ("TLS 1.3", "outside-downgrade"),
         ("TLS 1.3", "outside-points"),
         ("TLS 1.2", "outside-downgrade"),
@@ -109,6 +112,24 @@ def test_a_careless_server_falls(protocol: str, attack: str) -> None:
     with careless() as address:
         config = spoken.client(trust=TrustStore([]), credential=None)
         outcome = attacked(Target(address, "x", spoken, config), attack)[attack]
+    assert outcome.verdict is Verdict.FELL
+
+
+def test_a_server_that_renegotiates_falls() -> None:
+    protocol = PROTOCOLS["TLS 1.2"]
+    config = protocol.server()
+    with Server(config, prepare=begins_again(config), seconds=5) as server:
+        target = Target(server.address, SERVER_NAME, protocol, protocol.client())
+        outcome = attacked(target, "outside-renegotiation")["outside-renegotiation"]
+    assert outcome.verdict is Verdict.FELL
+
+
+def test_a_server_that_authenticates_no_records_falls() -> None:
+    protocol = PROTOCOLS["TLCP ECC"]
+    blind = protocol.server(provider=WeakRecords(UnauthenticatedOpener))
+    with Server(blind, act=echo, seconds=5) as server:
+        target = Target(server.address, SERVER_NAME, protocol, protocol.client())
+        outcome = attacked(target, "outside-records")["outside-records"]
     assert outcome.verdict is Verdict.FELL
 
 

@@ -45,6 +45,7 @@ def test_the_attack_is_tried_and_we_hold(name: str) -> None:
     shown: list[str] = []
     (outcome,) = campaign.run([catalogue.ALL[name]], shown.append)
     assert outcome.verdict is Verdict.HELD, "\n".join(shown)
+    assert outcome.notes.controls, "nothing shows that the attack can win"
 
 
 @pytest.mark.parametrize("name", TIMED)
@@ -57,6 +58,7 @@ def test_the_timing_lab_measures_every_back_end_and_looks_for_a_planted_leak(nam
         lines = [line for line in measured if line.startswith(backend_name)]
         assert len(lines) > 6
         assert sum("Welch" in line for line in lines) == 3
+        assert sum("finds" in line or "too few" in line for line in lines) == 1
     assert len(outcome.notes.controls) == 1
 
 

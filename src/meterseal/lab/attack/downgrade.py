@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from meterseal.errors import MeterSealError
@@ -12,6 +13,7 @@ from meterseal.lab.attack import weak
 from meterseal.lab.attack.ends import PROTOCOLS, READING, Meeting, Protocol, meet
 from meterseal.lab.attack.identities import SERVER_NAME, world
 from meterseal.lab.attack.notes import Attack, Notes
+from meterseal.lab.attack.obliging import blind_to_marks
 from meterseal.lab.attack.wire import CLIENT, SERVER, with_client_hello, with_server_hello
 from meterseal.net import connect
 from meterseal.transport import (
@@ -44,6 +46,17 @@ def _try(
     met = meet(client, server, change)
     notes.tried(what, str(met), held=met.is_refused)
     return met
+
+
+def _bound_to_nothing(
+    client: ClientConfig, server: ServerConfig
+) -> tuple[ClientConfig, ServerConfig]:
+    """Weaken both ends: what was said in the handshake goes into neither Finished nor keys."""
+    nothing = weak.BoundToNothing()
+    return (
+        replace(client, provider=nothing, credential=None),
+        replace(server, provider=nothing, client_authentication=ClientAuthentication.NONE),
+    )
 
 
 def _without(*numbers: int) -> Callable[[Any], dict[str, Any]]:
@@ -88,6 +101,12 @@ def version(notes: Notes) -> None:
         }
     )
     _try(notes, "a hello of TLS made one of TLCP", client, server, tlcp)
+    ends = _bound_to_nothing(client, PROTOCOLS["TLS 1.3"].server(suites=_BOTH))
+    met = meet(*ends, only_old, prepare=blind_to_marks)
+    agreed = met.server.session.suite.version if met.server.session else None
+    fell = met.server.data == READING and agreed == TLS12
+    who = "two ends whose Finished covers nothing, and a client that ignores the server's mark"
+    notes.control(who, str(met), fell=fell)
 
 
 # --- suite and group -----------------------------------------------------------------------
@@ -120,17 +139,7 @@ def suite(notes: Notes) -> None:
 
 def _suite_control(notes: Notes, cut: Change) -> None:
     client, server = _gcm_and_cbc()
-    nothing = weak.BoundToNothing()
-    protocol = PROTOCOLS["TLCP ECC"]
-    met = meet(
-        protocol.client(suites=client.suites, provider=nothing, credential=None),
-        protocol.server(
-            suites=server.suites,
-            provider=nothing,
-            client_authentication=ClientAuthentication.NONE,
-        ),
-        cut,
-    )
+    met = meet(*_bound_to_nothing(client, server), cut)
     agreed = met.server.session.suite.code if met.server.session else None
     fell = met.server.data == READING and agreed == CipherSuiteCode.ECC_SM4_CBC_SM3
     notes.control("TLCP, two ends whose Finished covers nothing", str(met), fell=fell)
@@ -152,6 +161,10 @@ def group(notes: Notes) -> None:
     met = meet(alone, plain)
     what = "a client of the hybrid alone before a server that forces SM2 alone"
     notes.tried(what, str(met), held=met.is_refused)
+    met = meet(*_bound_to_nothing(client, server), with_client_hello(_without_hybrid))
+    agreed = met.server.session.group if met.server.session else None
+    fell = met.server.data == READING and agreed == NamedGroup.CURVE_SM2
+    notes.control("two ends whose keys and Finished cover nothing", str(met), fell=fell)
 
 
 def _without_hybrid(hello: ClientHello) -> dict[str, Any]:
@@ -183,6 +196,11 @@ def extensions(notes: Notes) -> None:
                 _try(notes, what, client, server, strip(_without(number)))
             what = f"{name}: all extensions stripped from the {sender}'s hello"
             _try(notes, what, client, server, strip(lambda _: {"extensions": {}}))
+        stripped = with_client_hello(_without(ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION))
+        met = meet(*_bound_to_nothing(client, server), stripped)
+        agreed = met.server.session.application_protocol if met.server.session else "mqtt"
+        fell = met.server.data == READING and agreed is None
+        notes.control(f"{name}, two ends whose Finished covers nothing", str(met), fell=fell)
 
 
 def _extensions(client: ClientConfig, server: ServerConfig, strip: Any) -> list[ExtensionType]:  # noqa: ANN401

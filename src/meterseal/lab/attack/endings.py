@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meterseal.errors import AlertDescription, Truncated
+from meterseal.errors import AlertDescription, NoRenegotiation, Truncated, UnexpectedMessage
 from meterseal.lab.attack.ends import (
     PROTOCOLS,
     READING,
@@ -18,12 +18,14 @@ from meterseal.lab.attack.ends import (
 )
 from meterseal.lab.attack.identities import SERVER_NAME
 from meterseal.lab.attack.notes import Attack, Notes
+from meterseal.lab.attack.obliging import begins_again, says_hello_again
 from meterseal.lab.attack.wire import CLIENT, SERVER, message
 from meterseal.transport import Connection
 from meterseal.transport.codepoints import HEADER_LENGTH
 from meterseal.transport.messages import HelloRequest
 
 if TYPE_CHECKING:
+    from meterseal.lab.attack.ends import Act
     from meterseal.net import SecureSocket
 
 __all__ = ["ATTACKS"]
@@ -112,10 +114,21 @@ def renegotiation(notes: Notes) -> None:
     for protocol in PROTOCOLS.values():
         _client_begins(notes, protocol)
         _server_asks(notes, protocol)
+    _obliging_server(notes)
+    _obliging_client(notes)
 
 
 def _client_begins(notes: Notes, protocol: Protocol) -> None:
     """CVE-2009-3555: what we said first would count as said by whoever shakes hands next."""
+    with Server(protocol.server()) as station:
+        visit(station.address, protocol.client(), act=_hello_again(protocol))
+        seen = station.next_visit()
+    held = seen.error is not None and seen.data in {READING, b""}
+    what = f"{protocol.name}: a client begins a second handshake"
+    notes.tried(what, f"server {seen}", held=held)
+
+
+def _hello_again(protocol: Protocol) -> Act:
     hello = Connection.client(protocol.client(), SERVER_NAME).data_to_send()[HEADER_LENGTH:]
 
     def act(it: SecureSocket, data: bytearray) -> None:
@@ -124,28 +137,45 @@ def _client_begins(notes: Notes, protocol: Protocol) -> None:
         it.sendall(b"")
         _read_to_the_end(it, data)
 
-    with Server(protocol.server()) as station:
-        visit(station.address, protocol.client(), act=act)
-        seen = station.next_visit()
-    held = seen.error is not None and seen.data in {READING, b""}
-    what = f"{protocol.name}: a client begins a second handshake"
-    notes.tried(what, f"server {seen}", held=held)
+    return act
+
+
+def _ask(it: SecureSocket, data: bytearray) -> None:
+    it._connection._driver.send_encoded(message(HelloRequest.TYPE))  # noqa: SLF001
+    echo(it, data)
 
 
 def _server_asks(notes: Notes, protocol: Protocol) -> None:
-    raw = message(HelloRequest.TYPE)
-
-    def ask(it: SecureSocket, data: bytearray) -> None:
-        it._connection._driver.send_encoded(raw)  # noqa: SLF001
-        echo(it, data)
-
-    with Server(protocol.server(), act=ask) as station:
+    with Server(protocol.server(), act=_ask) as station:
         client = visit(station.address, protocol.client())
         seen = station.next_visit()
     told_no = AlertDescription.NO_RENEGOTIATION in seen.warnings
     held = client.error is not None if protocol.name == "TLS 1.3" else told_no
     said = f"client {client}" + ("; it said no_renegotiation" if told_no else "")
     notes.tried(f"{protocol.name}: a server asks for a second handshake", said, held=held)
+
+
+def _obliging_server(notes: Notes) -> None:
+    """It answers the second hello with its own, which our client did not expect."""
+    protocol = PROTOCOLS["TLS 1.2"]
+    config = protocol.server()
+    with Server(config, prepare=begins_again(config)) as station:
+        client = visit(station.address, protocol.client(), act=_hello_again(protocol))
+        station.next_visit()
+    fell = isinstance(client.error, UnexpectedMessage)
+    notes.control("TLS 1.2, a server from before RFC 5746", f"client {client}", fell=fell)
+
+
+def _obliging_client(notes: Notes) -> None:
+    """It answers the question with a hello, which our server refuses."""
+    protocol = PROTOCOLS["TLS 1.2"]
+    config = protocol.client()
+    obliging = says_hello_again(config, SERVER_NAME)
+    with Server(protocol.server(), act=_ask) as station:
+        visit(station.address, config, prepare=obliging)
+        seen = station.next_visit()
+    fell = isinstance(seen.error, NoRenegotiation)
+    notes.control("TLS 1.2, a client that begins again when asked", f"server {seen}", fell=fell)
 
 
 ATTACKS = (

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from meterseal.transport import Session
 
     Act: TypeAlias = Callable[[SecureSocket, bytearray], None]
+    Prepare: TypeAlias = Callable[[Connection], None]
 
 __all__ = [
     "PROTOCOLS",
@@ -152,11 +153,13 @@ class Server(Listening):
         config: ServerConfig,
         *,
         act: Act | None = None,
+        prepare: Prepare | None = None,
         seconds: float = SECONDS,
     ) -> None:
         super().__init__()
         self.config = config
         self._act = act
+        self._prepare = prepare
         self._seconds = seconds
         self._visits: queue.Queue[Visit] = queue.Queue()
 
@@ -172,9 +175,10 @@ class Server(Listening):
         threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, raw: socket.socket) -> None:
-        self._visits.put(
-            _live(raw, self.config, Connection.server, self._act or echo, self._seconds)
-        )
+        def begin(config: ServerConfig) -> Connection:
+            return _prepared(Connection.server(config), self._prepare)
+
+        self._visits.put(_live(raw, self.config, begin, self._act or echo, self._seconds))
 
 
 def visit(  # noqa: PLR0913  (what a visit consists of)
@@ -185,7 +189,7 @@ def visit(  # noqa: PLR0913  (what a visit consists of)
     name: str = SERVER_NAME,
     session: Session | None = None,
     act: Act | None = None,
-    prepare: Callable[[Connection], None] | None = None,
+    prepare: Prepare | None = None,
     seconds: float = SECONDS,
 ) -> Visit:
     """Be the meter: connect, say something, wait for the answer, leave."""
@@ -195,10 +199,7 @@ def visit(  # noqa: PLR0913  (what a visit consists of)
         return Visit(error=error)
 
     def begin(config: ClientConfig) -> Connection:
-        connection = Connection.client(config, name, session)
-        if prepare is not None:
-            prepare(connection)
-        return connection
+        return _prepared(Connection.client(config, name, session), prepare)
 
     return _live(raw, config, begin, act or _asking(say), seconds)
 
@@ -212,6 +213,7 @@ def meet(  # noqa: PLR0913  (what a meeting consists of)
     say: bytes = READING,
     act: Act | None = None,
     server_act: Act | None = None,
+    prepare: Prepare | None = None,
     patience: float = SECONDS,
 ) -> Meeting:
     """Let a client meet a server through a man in the middle; both of ours, on loopback."""
@@ -219,7 +221,7 @@ def meet(  # noqa: PLR0913  (what a meeting consists of)
         Server(server, act=server_act) as station,
         Relay(station.address, change, patience) as relay,
     ):
-        meter = visit(relay.address, client, session=session, say=say, act=act)
+        meter = visit(relay.address, client, session=session, say=say, act=act, prepare=prepare)
         return Meeting(meter, station.next_visit(), relay.seen)
 
 
@@ -239,6 +241,13 @@ def data_number(protocol: Protocol, sender: str = CLIENT) -> int:
     """Return the number of the first record with data in what one end sends."""
     seen = meet(protocol.client(), protocol.server(), say=bytes(_LONG)).seen[sender]
     return next(n for n, record in enumerate(seen) if len(record) > _LONG)
+
+
+def _prepared(connection: Connection, prepare: Prepare | None) -> Connection:
+    """Alter an end before its first byte."""
+    if prepare is not None:
+        prepare(connection)
+    return connection
 
 
 def _live(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.provider import (
         Decryptor,
+        Hash,
         MasterSecret,
         Opener,
         Sealer,
@@ -184,33 +185,28 @@ class _Secret(Protocol):
     def prf(self, label: bytes, seed: bytes, length: int) -> bytes: ...
 
 
-class _WithoutFinished:
-    """A master secret whose Finished covers nothing."""
+class _Deaf:
+    """A hash that does not hear what is said."""
 
-    def __init__(self, honest: MasterSecret) -> None:
+    def __init__(self, honest: Hash) -> None:
         self._honest = honest
-        self.cbc_protection = honest.cbc_protection
-        self.gcm_protection = honest.gcm_protection
-        self.to_bytes = honest.to_bytes
 
-    def verify_data(self, label: bytes, transcript_hash: bytes, /) -> bytes:
-        del transcript_hash
-        return self._honest.verify_data(label, bytes(32))
+    def update(self, data: bytes, /) -> None:
+        del data
+
+    def digest(self) -> bytes:
+        return self._honest.digest()
+
+    def copy(self) -> Hash:
+        return self
 
 
 class BoundToNothing(SmProvider):
     """Finished proves the keys and not what was said before: two such ends can be talked down."""
 
-    def master_secret(
-        self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
-    ) -> MasterSecret:
-        """Derive a master secret."""
-        honest = super().master_secret(hash_name, pre_master_secret, client_random, server_random)
-        return _WithoutFinished(honest)
-
-    def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
-        """Take back a master secret."""
-        return _WithoutFinished(super().restore_master_secret(hash_name, secret))
+    def new_hash(self, hash_name: str, /) -> Hash:
+        """Return the hash for a transcript."""
+        return _Deaf(super().new_hash(hash_name))
 
 
 # --- records -------------------------------------------------------------------------------
