@@ -1,11 +1,19 @@
 """The judge of timings, on times that are made up: nothing is measured here."""
 
+import math
 import random
 
 import pytest
 from scipy import stats
 
-from meterseal.lab.attack.statistics import differences, leaks, welch, worst_welch
+from meterseal.lab.attack.statistics import (
+    SUSPICIOUS,
+    differences,
+    finest,
+    leaks,
+    welch,
+    worst_welch,
+)
 
 
 def made_up(shift: float, seed: int) -> dict[str, list[int]]:
@@ -22,6 +30,21 @@ def made_up(shift: float, seed: int) -> dict[str, list[int]]:
 @pytest.mark.parametrize("shift", [60, -60])
 def test_a_small_difference_below_much_noise_is_found(shift: float) -> None:
     assert leaks([differences(made_up(shift, seed)) for seed in range(3)]) == ["d"]
+
+
+def test_what_is_said_to_be_found_is_found() -> None:
+    limit = finest(made_up(0, 99))
+    found = [differences(made_up(limit, seed))["d"] > SUSPICIOUS for seed in range(40)]
+    assert found.count(True) >= 36
+    third = [differences(made_up(limit / 3, seed))["d"] > SUSPICIOUS for seed in range(40)]
+    assert third.count(True) <= 4, "it is no finer than it says"
+
+
+def test_more_rounds_find_less_and_too_few_find_nothing() -> None:
+    times = made_up(0, 1)
+    quarter = {name: column[:500] for name, column in times.items()}
+    assert finest(quarter) == pytest.approx(2 * finest(times), rel=0.2)
+    assert finest({name: column[:10] for name, column in times.items()}) == math.inf
 
 
 def test_equal_times_are_not_accused() -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from math import isinf
+from statistics import median
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from meterseal.crypto import record, sm2, sm3, sm4
@@ -21,12 +23,15 @@ from meterseal.lab.attack.notes import Attack, Notes
 from meterseal.lab.attack.statistics import (
     SUSPICIOUS,
     differences,
+    finest,
     leaks,
     measure,
     worst_welch,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meterseal.lab.attack.statistics import Times
 
 __all__ = ["ATTACKS"]
@@ -61,9 +66,24 @@ def _measure(notes: Notes, name: str, classes: Classes, seconds: float) -> list[
     for class_ in classes:
         values = "  ".join(f"{run[class_]:7.1f}" for run in runs)
         notes.measure(f"{name:9} {class_:34} t = {values}")
+    notes.measure(f"{name:9} {_sharpness(taken)}")
     for times in taken:
         notes.measure(f"{name:9} Welch's test, the worst of all crops: {_told(times)}")
     return runs
+
+
+def _sharpness(taken: Sequence[Times]) -> str:
+    """What a measurement of this length can find, and what it cannot."""
+    usual = median(value for times in taken for column in times.values() for value in column)
+    limit = max(map(finest, taken))
+    rounds = min(len(column) for times in taken for column in times.values())
+    if isinf(limit):
+        return f"{rounds} rounds are too few to find anything: give it more --seconds"
+    share = 100 * limit / usual
+    return (
+        f"finds a class that differs by {limit:.0f} ns ({share:.2g} % of {usual:.0f} ns) or more, "
+        f"by {rounds} rounds a run; four times --seconds halves that"
+    )
 
 
 def _told(times: Times) -> str:
