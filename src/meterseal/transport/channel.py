@@ -5,6 +5,7 @@ Knows keys, headers and the rules of each version about both; nothing of message
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     _OpenRun = Callable[[bytes, int], tuple[bytes, int]]
 
 _ALERT_LENGTH: Final = 2
+_HEADER: Final = Struct(">BHH").pack  # content type, version, length
 
 
 class Channel:
@@ -72,10 +74,9 @@ class Channel:
         if self._sealer is not None:
             self._outbox.append(self._sealer.seal(content_type, data))
             return
-        head = bytes((content_type,)) + self._version.to_bytes(2, "big")
         for start in range(0, len(data), MAX_FRAGMENT):
             fragment = data[start : start + MAX_FRAGMENT]
-            self._outbox.append(head + len(fragment).to_bytes(2, "big") + fragment)
+            self._outbox.append(_HEADER(content_type, self._version, len(fragment)) + fragment)
 
     def seal_with(self, sealer: Sealer) -> None:
         """Protect everything written from now on."""

@@ -10,6 +10,7 @@ from meterseal.crypto.provider import Decryptor, Provider, Signer, SmProvider
 from meterseal.errors import InvalidKey, UsageError
 from meterseal.transport.algorithms import SM_ALGORITHMS, Algorithms
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
+from meterseal.transport.once import Memory, once
 from meterseal.transport.session import DEFAULT_LIFETIME, SessionCache, TicketKeys
 from meterseal.transport.suites import SUITES, CipherSuite
 from meterseal.x509 import RevocationPolicy, Strictness, TrustStore, sort_pair
@@ -83,6 +84,10 @@ class Credential:
         if self.ocsp_response is not None and not 0 < len(self.ocsp_response) <= _MAX_STATUS:
             raise UsageError(f"an OCSP response of {len(self.ocsp_response)} bytes")
         _require_pair(self.chain[0], self.key.public_key(), self.scheme)
+
+    def encoded(self) -> tuple[bytes, ...]:
+        """The chain in DER."""
+        return tuple(certificate.encoding for certificate in self.chain)
 
     @classmethod
     def of_pair(
@@ -210,11 +215,11 @@ class ClientConfig:
     algorithms: Algorithms = SM_ALGORITHMS
     key_log: Callable[[str], None] | None = None
     observer: Observer | None = None
+    memory: Memory = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be offered under this configuration."""
-        flags = bytes((self.check_name, self.common_name_fallback))
-        return _digest(self, flags)
+        return once(self, _client_policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,10 +260,28 @@ class ServerConfig:
     select: Callable[[str | None], ServerConfig] | None = None
     key_log: Callable[[str], None] | None = None
     observer: Observer | None = None
+    memory: Memory = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def policy_digest(self) -> bytes:
         """What a session must have been made under to be resumed under this configuration."""
-        return _digest(self, self.client_authentication.value.encode())
+        return once(self, _server_policy)
+
+
+def versions(config: ClientConfig | ServerConfig) -> frozenset[int]:
+    """The versions of the suites."""
+    return once(config, _versions)
+
+
+def _versions(config: ClientConfig | ServerConfig) -> frozenset[int]:
+    return frozenset(suite.version for suite in config.suites)
+
+
+def _client_policy(config: ClientConfig) -> bytes:
+    return _digest(config, bytes((config.check_name, config.common_name_fallback)))
+
+
+def _server_policy(config: ServerConfig) -> bytes:
+    return _digest(config, config.client_authentication.value.encode())
 
 
 def _digest(config: ClientConfig | ServerConfig, extra: bytes) -> bytes:

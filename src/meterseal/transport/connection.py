@@ -25,6 +25,7 @@ from meterseal.errors import (
     UsageError,
 )
 from meterseal.transport.codepoints import LEVEL_FATAL, TLCP
+from meterseal.transport.config import versions
 from meterseal.transport.driver import FIRST_VERSION, Driver
 from meterseal.transport.events import HandshakeCompleted, SessionReceived
 from meterseal.transport.negotiate import client_flow, server_flow
@@ -69,8 +70,7 @@ class Connection:
         """
         if config.check_name and not server_name:
             raise UsageError("a server name is needed to check the server's certificate")
-        is_tlcp = any(suite.version == TLCP for suite in config.suites)
-        first_version = TLCP if is_tlcp else FIRST_VERSION
+        first_version = TLCP if TLCP in versions(config) else FIRST_VERSION
         driver = Driver(
             config.limits,
             is_client=True,

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from meterseal.transport.config import Limits
     from meterseal.transport.events import Event, Observer
-    from meterseal.transport.flow import Flow, Request
+    from meterseal.transport.flow import Answer, Flow
     from meterseal.transport.messages import Message
 
 _MESSAGE_HEADER: Final = 4
@@ -174,7 +174,7 @@ class Driver:
     def start(self, flow: Flow[None]) -> None:
         """Run `flow` until it first waits."""
         self._flow = flow
-        self._advance(lambda: next(flow))
+        self._advance(None)
 
     def receive_data(self, data: bytes) -> None:
         """Take what arrived and act on every whole record in it."""
@@ -271,7 +271,7 @@ class Driver:
         cursor = Cursor(fragment)
         message = ChangeCipherSpec.decode(cursor)
         cursor.finish()
-        self._resume(message)
+        self._advance(message)
 
     def _receive_alert(self, fragment: bytes) -> None:
         if len(fragment) != 2:  # noqa: PLR2004  (an alert is level and description)
@@ -306,23 +306,24 @@ class Driver:
     def _receive_handshake(self, fragment: bytes) -> None:
         self._messages += fragment
         while len(self._messages) >= _MESSAGE_HEADER:
-            self._check_type(self._messages[0])
+            kind = self._awaited(self._messages[0])
             length = int.from_bytes(self._messages[1:_MESSAGE_HEADER], "big")
             self._check_length(self._messages[0], length)
             end = _MESSAGE_HEADER + length
             if len(self._messages) < end:
                 return
-            with memoryview(self._messages) as view:
-                raw = bytes(view[:end])
+            raw = bytes(self._messages[:end])
             del self._messages[:end]
             self._observe(RECEIVED, HANDSHAKE, raw)
-            self._receive_message(raw)
+            self._receive_message(kind, raw)
 
-    def _check_type(self, number: int) -> None:
-        if any(number == kind.TYPE for kind in self._kinds):
-            return
+    def _awaited(self, number: int) -> type[Message]:
+        """The kind of message that `number` begins, if it may stand here."""
+        for kind in self._kinds:
+            if number == kind.TYPE:
+                return kind
         if self._is_nuisance(number):
-            return
+            return HelloRequest
         if self.is_established:
             if number == HandshakeType.CLIENT_HELLO and not self._channel.is_tls13:
                 raise NoRenegotiation("the client asked for a second handshake on this session")
@@ -341,18 +342,15 @@ class Driver:
         is_request = number == HandshakeType.HELLO_REQUEST
         return is_request and self._is_client and not self._channel.is_tls13
 
-    def _receive_message(self, raw: bytes) -> None:
+    def _receive_message(self, kind: type[Message], raw: bytes) -> None:
         cursor = Cursor(raw, _MESSAGE_HEADER)
-        if raw[0] == HandshakeType.HELLO_REQUEST:
-            HelloRequest.decode(cursor)
-            cursor.finish()
-            self._refuse_renegotiation()
-            return
-        kind = next(kind for kind in self._kinds if raw[0] == kind.TYPE)
         message = kind.decode(cursor)
         cursor.finish()
+        if kind is HelloRequest:
+            self._refuse_renegotiation()
+            return
         self.transcript.add(raw)
-        self._resume(message)
+        self._advance(message)
 
     def _refuse_renegotiation(self) -> None:
         self._count_nuisance()
@@ -365,29 +363,22 @@ class Driver:
 
     # --- the flow ------------------------------------------------------------------------
 
-    def _resume(self, answer: Message | bytes) -> None:
+    def _advance(self, answer: Answer) -> None:
+        """Run the flow with what it waited for, until it waits for the peer or ends."""
         flow = self._flow
         if flow is None:
             raise InternalError("a message for a flow that has ended")
         self._kinds = ()
-        self._advance(lambda: flow.send(answer))
-
-    def _advance(self, step: _Step) -> None:
-        """Run the flow until it waits for the peer or ends."""
         try:
-            request = step()
+            request = flow.send(answer)
             while not isinstance(request, Receive):
-                request = self._running().send(_use_key(request))
-            self._kinds = request.kinds
+                request = flow.send(_use_key(request))
         except StopIteration:
             self._require_message_boundary("at the end of the handshake")
             self._flow = None
             self.establish()
-
-    def _running(self) -> Flow[None]:
-        if self._flow is None:
-            raise InternalError("no flow is running")
-        return self._flow
+        else:
+            self._kinds = request.kinds
 
     def _expected(self) -> str:
         return " or ".join(kind.__name__ for kind in self._kinds) or "nothing"
@@ -422,9 +413,3 @@ def _name(number: int) -> str:
     except ValueError:
         return f"handshake message {number}"
     return "".join(word.capitalize() for word in words)
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Step = Callable[[], Request]

@@ -5,6 +5,7 @@ A block is a dict from number to body; unknown numbers are kept as bytes. Codecs
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import DecodeError, IllegalParameter
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Extensions = dict[int, bytes]
+
+_PREFIX: Final = Struct(">HH").pack  # number, length of the body
 
 _HOST_NAME: Final = 0
 _MAX_EXTENSIONS: Final = 64
@@ -29,8 +32,11 @@ def decode_extensions(cursor: Cursor) -> Extensions:
 
 def decode_block(cursor: Cursor, most: int = _MAX_EXTENSIONS) -> Extensions:
     """Read a block that must be there, though it may be empty (RFC 8446, 4.2)."""
-    block = Cursor(cursor.vector16())
     extensions: Extensions = {}
+    body = cursor.vector16()
+    if not body:
+        return extensions
+    block = Cursor(body)
     while block.more():
         number = block.uint16()
         if number in extensions:
@@ -49,7 +55,7 @@ def encode_extensions(extensions: Extensions) -> bytes:
 def encode_block(extensions: Extensions) -> bytes:
     """Write the block, empty or not."""
     return vector16(
-        b"".join(number.to_bytes(2, "big") + vector16(body) for number, body in extensions.items())
+        b"".join([_PREFIX(number, len(body)) + body for number, body in extensions.items()])
     )
 
 

@@ -49,7 +49,8 @@ class Decrypt:
 
 
 Request = Receive | Sign | Decrypt
-Flow = Generator[Request, Message | bytes, T]
+Answer = Message | bytes | None  # None begins the flow
+Flow = Generator[Request, Answer, T]
 
 
 def receive(kind: type[M]) -> Flow[M]:
@@ -83,7 +84,7 @@ def decrypt(key: Decryptor, ciphertext: bytes) -> Flow[bytes]:
     return _bytes((yield Decrypt(key, ciphertext)))
 
 
-def _bytes(answer: Message | bytes) -> bytes:
+def _bytes(answer: Answer) -> bytes:
     if not isinstance(answer, bytes):
         raise InternalError("the driver answered a request of the key with a message")
     return answer

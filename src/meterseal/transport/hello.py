@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import IllegalParameter, NoApplicationProtocol, UnsupportedExtension
-from meterseal.transport.codepoints import ExtensionType
+from meterseal.transport import ext
 from meterseal.transport.extensions import (
     decode_protocols,
     decode_server_name,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 RANDOM_LENGTH: Final = 32
 DOWNGRADE_SENTINELS: Final = (b"DOWNGRD\x01", b"DOWNGRD\x00")  # RFC 8446, 4.1.3
-_ALPN: Final = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+_ALPN: Final = ext.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
 
 
 def fresh_random(provider: Provider, *, with_time: bool) -> bytes:
@@ -38,32 +39,34 @@ def fresh_random(provider: Provider, *, with_time: bool) -> bytes:
 def naming_extensions(config: ClientConfig, server_name: str | None) -> Extensions:
     """What a client says of names, and asks about them; an address is no name (RFC 6066, 3)."""
     extensions: Extensions = {}
-    if server_name is not None and not _is_address(server_name):
-        extensions[ExtensionType.SERVER_NAME] = encode_server_name(server_name)
+    if server_name is not None and (name := _encode_name(server_name)):
+        extensions[ext.SERVER_NAME] = name
     if config.application_protocols:
         extensions[_ALPN] = encode_protocols(config.application_protocols)
     if config.request_ocsp:
-        extensions[ExtensionType.STATUS_REQUEST] = encode_status_request()
+        extensions[ext.STATUS_REQUEST] = encode_status_request()
     return extensions
 
 
-def _is_address(name: str) -> bool:
+@lru_cache(maxsize=64)  # a client asks for the same few names
+def _encode_name(name: str) -> bytes:
+    """server_name, or nothing for an address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return False
-    return True
+        return encode_server_name(name)
+    return b""
 
 
 def requested_server_name(hello: ClientHello) -> str | None:
     """Return the host name the client asks for, if any."""
-    body = hello.extensions.get(ExtensionType.SERVER_NAME)
+    body = hello.extensions.get(ext.SERVER_NAME)
     return None if body is None else decode_server_name(body)
 
 
 def status_to_send(hello: ClientHello, config: ServerConfig) -> bytes | None:
     """Return the OCSP response about our certificate, if there is one and the client asks."""
-    body = hello.extensions.get(ExtensionType.STATUS_REQUEST)
+    body = hello.extensions.get(ext.STATUS_REQUEST)
     asked = body is not None and decode_status_request(body)
     return config.credential.ocsp_response if asked else None
 
@@ -86,7 +89,7 @@ def naming_answers(server_name: str | None, protocol: str | None) -> Extensions:
 
     `server_name` is `None` for a session resumed, where the name is not acknowledged again.
     """
-    extensions: Extensions = {} if server_name is None else {ExtensionType.SERVER_NAME: b""}
+    extensions: Extensions = {} if server_name is None else {ext.SERVER_NAME: b""}
     if protocol is not None:
         extensions[_ALPN] = encode_protocols((protocol,))
     return extensions

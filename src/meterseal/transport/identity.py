@@ -47,9 +47,9 @@ class Peer:
 
     def entries(self) -> tuple[bytes, ...]:
         """The certificates as they are kept with a session, to be verified again."""
-        chain = [certificate.encode() for certificate in self.signing.chain]
+        chain = [certificate.encoding for certificate in self.signing.chain]
         if self.encryption is not None:
-            chain.insert(1, self.encryption.leaf.encode())
+            chain.insert(1, self.encryption.leaf.encoding)
         return tuple(chain)
 
 

@@ -18,6 +18,7 @@ from meterseal.errors import (
     UnsupportedVersion,
     UsageError,
 )
+from meterseal.transport import ext
 from meterseal.transport.classic import client as classic_client
 from meterseal.transport.classic import server as classic_server
 from meterseal.transport.classic.offer import Offer as ClassicOffer
@@ -29,9 +30,9 @@ from meterseal.transport.codepoints import (
     TLS12,
     TLS13,
     ContentType,
-    ExtensionType,
     HandshakeType,
 )
+from meterseal.transport.config import versions
 from meterseal.transport.extensions import (
     decode_supported_versions,
     decode_uint16_list,
@@ -70,13 +71,13 @@ def _serve(driver: Driver, config: ServerConfig) -> Flow[bool]:
     hello = yield from receive(ClientHello)
     if config.select is not None:
         config = config.select(requested_server_name(hello))
-    versions = {suite.version for suite in config.suites}
-    if TLS13 in versions and _offers_tls13(hello):
+    spoken = versions(config)
+    if TLS13 in spoken and _offers_tls13(hello):
         yield from tls13_server.shake_hands(driver, config, hello)
         return True
-    if versions == {TLS13}:
+    if spoken == {TLS13}:
         raise UnsupportedVersion("the client does not offer TLS 1.3")
-    if TLS13 in versions and FALLBACK_SCSV in hello.cipher_suites:
+    if TLS13 in spoken and FALLBACK_SCSV in hello.cipher_suites:
         raise InappropriateFallback("the client fell back, but TLS 1.3 is spoken here")
     yield from classic_server.shake_hands(driver, config, hello)
     return False
@@ -112,7 +113,7 @@ def _offers_ours(body: bytes, config: ServerConfig) -> bool:
 
 
 def _offers_tls13(hello: ClientHello) -> bool:
-    body = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
+    body = hello.extensions.get(ext.SUPPORTED_VERSIONS)
     if body is None or hello.client_version == TLCP:
         return False
     return TLS13 in decode_supported_versions(body)
@@ -125,11 +126,11 @@ def client_flow(
     driver: Driver, config: ClientConfig, server_name: str | None, session: Session | None
 ) -> Flow[None]:
     """Shake hands as a client, then keep the session; `session` is resumed if it may be."""
-    versions = {suite.version for suite in config.suites}
-    if TLS13 not in versions:
+    spoken = versions(config)
+    if TLS13 not in spoken:
         yield from classic_client.client_flow(driver, config, server_name, session)
         return
-    if TLCP in versions:
+    if TLCP in spoken:
         raise UsageError("a client offers TLCP alone or TLS alone")
     kept = yield from _offer_tls13(driver, config, server_name, session)
     if kept is not None:
@@ -141,11 +142,11 @@ def _offer_tls13(
 ) -> Flow[Continuation | None]:
     offer = make_offer(config, server_name, session)
     classic: ClassicOffer | None = None
-    if any(suite.version == TLS12 for suite in config.suites):
+    if TLS12 in versions(config):
         offer, classic = _join(offer, make_classic_offer(config, server_name, session), config)
     driver.send_encoded(encode_hello(offer, config, None))
     hello = yield from receive(ServerHello)
-    if ExtensionType.SUPPORTED_VERSIONS in hello.extensions or hello.is_retry_request:
+    if ext.SUPPORTED_VERSIONS in hello.extensions or hello.is_retry_request:
         return (yield from tls13_client.shake_hands(driver, config, server_name, offer, hello))
     if classic is None:
         raise UnsupportedVersion(f"the server chose version {hello.server_version:#06x}")
@@ -161,10 +162,10 @@ def _join(offer: Offer, classic: ClassicOffer, config: ClientConfig) -> tuple[Of
     """Make one hello of two: lists that both have are joined, TLS 1.3 first."""
     first, second = offer.hello.extensions, classic.hello.extensions
     extensions = {**second, **first}
-    for number in (ExtensionType.SUPPORTED_GROUPS, ExtensionType.SIGNATURE_ALGORITHMS):
+    for number in (ext.SUPPORTED_GROUPS, ext.SIGNATURE_ALGORITHMS):
         both = (*decode_uint16_list(first[number]), *decode_uint16_list(second[number]))
         extensions[number] = encode_uint16_list(both)
-    extensions[ExtensionType.SUPPORTED_VERSIONS] = encode_supported_versions((TLS13, TLS12))
+    extensions[ext.SUPPORTED_VERSIONS] = encode_supported_versions((TLS13, TLS12))
     hello = replace(
         offer.hello,
         session_id=classic.hello.session_id or offer.hello.session_id,

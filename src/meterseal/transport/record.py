@@ -5,6 +5,7 @@ Knows content types, lengths and versions; nothing of messages and nothing of ke
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import RecordOverflow, UnexpectedMessage, UnsupportedVersion
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MAJOR_TLS: Final = 3
+_HEADER: Final = Struct(">BHH").unpack_from  # content type, version, length
 
 
 def _is_known(version: int) -> bool:
@@ -56,8 +58,8 @@ class RecordInbox:
         if len(buffer) - start < HEADER_LENGTH:
             self._forget_taken()
             return None
-        length = buffer[start + 3] << 8 | buffer[start + 4]
-        self._check_header(buffer[start], buffer[start + 1] << 8 | buffer[start + 2], length)
+        content_type, version, length = _HEADER(buffer, start)
+        self._check_header(content_type, version, length)
         end = start + HEADER_LENGTH + length
         if len(buffer) < end:
             self._forget_taken()
@@ -84,6 +86,8 @@ class RecordInbox:
 
     def _forget_taken(self) -> None:
         """While we wait, nothing is held but the start of the next record."""
+        if not self._offset:
+            return
         self._buffer = self._buffer[self._offset :]
         self._offset = 0
 

@@ -55,50 +55,61 @@ class Uint16s(Collection[int]):
 
 
 class Cursor:
-    """A position in the bytes of one message; raises `DecodeError` and nothing else."""
+    """A position in the bytes of one message; raises `DecodeError` and nothing else.
+
+    Reading is most of what a handshake does in Python, so each read is one step, not one of three.
+    """
 
     __slots__ = ("_data", "_end", "_position")
 
-    def __init__(self, data: bytes, position: int = 0, end: int | None = None) -> None:
+    def __init__(self, data: bytes, position: int = 0) -> None:
         self._data: Final = data
         self._position = position
-        self._end: Final = len(data) if end is None else end
+        self._end: Final = len(data)
 
     def fixed(self, size: int) -> bytes:
         """Exactly `size` bytes."""
         start, stop = self._position, self._position + size
         if stop > self._end:
-            raise DecodeError(f"field of {size} bytes, {self._end - start} left")
+            raise self._short(size)
         self._position = stop
         return self._data[start:stop]
 
     def uint8(self) -> int:
         """One byte as an integer."""
-        return self._integer(1)
+        at = self._position
+        if at >= self._end:
+            raise self._short(1)
+        self._position = at + 1
+        return self._data[at]
 
     def uint16(self) -> int:
         """Two bytes as an integer."""
-        return self._integer(2)
+        at, data = self._position, self._data
+        if at + 2 > self._end:
+            raise self._short(2)
+        self._position = at + 2
+        return data[at] << 8 | data[at + 1]
 
     def uint24(self) -> int:
         """Three bytes as an integer."""
-        return self._integer(3)
+        return int.from_bytes(self.fixed(3), "big")
 
     def uint32(self) -> int:
         """Four bytes as an integer."""
-        return self._integer(4)
+        return int.from_bytes(self.fixed(4), "big")
 
     def vector8(self, least: int = 0, most: int = 0xFF) -> bytes:
         """Opaque bytes behind a one-byte length within `least..most`."""
-        return self._vector(1, least, most)
+        return self._opaque(self.uint8(), least, most)
 
     def vector16(self, least: int = 0, most: int = 0xFFFF) -> bytes:
         """Opaque bytes behind a two-byte length within `least..most`."""
-        return self._vector(2, least, most)
+        return self._opaque(self.uint16(), least, most)
 
     def vector24(self, least: int = 0, most: int = 0xFFFFFF) -> bytes:
         """Opaque bytes behind a three-byte length within `least..most`."""
-        return self._vector(3, least, most)
+        return self._opaque(self.uint24(), least, most)
 
     def uint16s(self, least: int = 1) -> Uint16s:
         """Read a vector of two-byte integers behind a two-byte length in bytes; `least` entries."""
@@ -117,22 +128,17 @@ class Cursor:
         if self._position != self._end:
             raise DecodeError(f"{self._end - self._position} bytes after the last field")
 
-    def _integer(self, size: int) -> int:
-        start, stop = self._position, self._position + size
-        if stop > self._end:
-            raise DecodeError(f"field of {size} bytes, {self._end - start} left")
-        self._position = stop
-        return int.from_bytes(self._data[start:stop], "big")
-
-    def _vector(self, length_size: int, least: int, most: int) -> bytes:
-        size = self._integer(length_size)
+    def _opaque(self, size: int, least: int, most: int) -> bytes:
         if not least <= size <= most:
             raise DecodeError(f"vector of {size} bytes, expected {least} to {most}")
         start, stop = self._position, self._position + size
         if stop > self._end:
-            raise DecodeError(f"field of {size} bytes, {self._end - start} left")
+            raise self._short(size)
         self._position = stop
         return self._data[start:stop]
+
+    def _short(self, size: int) -> DecodeError:
+        return DecodeError(f"field of {size} bytes, {self._end - self._position} left")
 
 
 def vector8(body: bytes) -> bytes:

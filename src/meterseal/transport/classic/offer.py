@@ -15,14 +15,13 @@ from meterseal.errors import (
     UnsupportedVersion,
     UsageError,
 )
-from meterseal.transport import identity
+from meterseal.transport import ext, identity
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     RENEGOTIATION_SCSV,
     TLCP,
     TLS12,
     UNCOMPRESSED,
-    ExtensionType,
 )
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.extensions import (
@@ -122,14 +121,14 @@ def _client_extensions(
 ) -> Extensions:
     group, scheme = config.algorithms.group_tls12, config.algorithms.signature_tls12
     extensions = naming_extensions(config, server_name)
-    extensions[ExtensionType.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
-    extensions[ExtensionType.SUPPORTED_GROUPS] = encode_uint16_list((group.code,))
+    extensions[ext.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
+    extensions[ext.SUPPORTED_GROUPS] = encode_uint16_list((group.code,))
     if config.offer_tickets:
-        extensions[ExtensionType.SESSION_TICKET] = session.ticket if session else b""
-    extensions[ExtensionType.SIGNATURE_ALGORITHMS] = encode_uint16_list((scheme.code,))
+        extensions[ext.SESSION_TICKET] = session.ticket if session else b""
+    extensions[ext.SIGNATURE_ALGORITHMS] = encode_uint16_list((scheme.code,))
     if config.offer_extended_master_secret:
-        extensions[ExtensionType.EXTENDED_MASTER_SECRET] = b""
-    extensions[ExtensionType.RENEGOTIATION_INFO] = encode_uint8_list(b"")
+        extensions[ext.EXTENDED_MASTER_SECRET] = b""
+    extensions[ext.RENEGOTIATION_INFO] = encode_uint8_list(b"")
     return extensions
 
 
@@ -147,15 +146,15 @@ def accept_server_hello(hello: ServerHello, offer: Offer, config: ClientConfig) 
     if hello.compression_method != NULL_COMPRESSION:
         raise IllegalParameter(f"the server chose compression {hello.compression_method}")
     _check_answered_extensions(hello.extensions, offer.hello.extensions)
-    extended = ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions
+    extended = ext.EXTENDED_MASTER_SECRET in hello.extensions
     if hello.server_version == TLS12:
         _check_required_extensions(hello.extensions, config)
     return Choice(
         suite=suite,
         extended_master_secret=extended,
-        expects_ticket=ExtensionType.SESSION_TICKET in hello.extensions,
+        expects_ticket=ext.SESSION_TICKET in hello.extensions,
         is_resumed=_check_resumption(hello, offer, extended=extended),
-        expects_status=ExtensionType.STATUS_REQUEST in hello.extensions,
+        expects_status=ext.STATUS_REQUEST in hello.extensions,
         application_protocol=accept_protocol(hello.extensions, config),
     )
 
@@ -181,18 +180,18 @@ def _check_answered_extensions(answered: Extensions, offered: Extensions) -> Non
 
 
 def _check_required_extensions(answered: Extensions, config: ClientConfig) -> None:
-    extended = ExtensionType.EXTENDED_MASTER_SECRET in answered
+    extended = ext.EXTENDED_MASTER_SECRET in answered
     if config.require_extended_master_secret and not extended:
         raise InsufficientSecurity("the server does not know extended master secrets")
-    if config.require_secure_renegotiation and ExtensionType.RENEGOTIATION_INFO not in answered:
+    if config.require_secure_renegotiation and ext.RENEGOTIATION_INFO not in answered:
         raise InsufficientSecurity("the server does not know secure renegotiation (RFC 5746)")
 
 
 def _check_answered_extension(number: int, body: bytes) -> None:
-    if number == ExtensionType.RENEGOTIATION_INFO:
+    if number == ext.RENEGOTIATION_INFO:
         if decode_uint8_list(body, least=0):  # RFC 5746, 3.4
             raise RenegotiationMismatch("renegotiation_info is not empty in a first handshake")
-    elif number == ExtensionType.EC_POINT_FORMATS:
+    elif number == ext.EC_POINT_FORMATS:
         if UNCOMPRESSED not in decode_uint8_list(body):
             raise IllegalParameter("the server cannot read uncompressed points")
     elif number in _EMPTY_ANSWERS and body:
@@ -200,10 +199,10 @@ def _check_answered_extension(number: int, body: bytes) -> None:
 
 
 _EMPTY_ANSWERS: Final = (
-    ExtensionType.SERVER_NAME,
-    ExtensionType.STATUS_REQUEST,
-    ExtensionType.SESSION_TICKET,
-    ExtensionType.EXTENDED_MASTER_SECRET,
+    ext.SERVER_NAME,
+    ext.STATUS_REQUEST,
+    ext.SESSION_TICKET,
+    ext.EXTENDED_MASTER_SECRET,
 )
 
 
@@ -242,8 +241,8 @@ def _check_extensions(extensions: Extensions, config: ServerConfig) -> None:
     _check_curve_extensions(extensions, config.algorithms)
     _check_signature_schemes(extensions, config.algorithms)
     _check_renegotiation_info(extensions)
-    if ExtensionType.EXTENDED_MASTER_SECRET in extensions:
-        if extensions[ExtensionType.EXTENDED_MASTER_SECRET]:
+    if ext.EXTENDED_MASTER_SECRET in extensions:
+        if extensions[ext.EXTENDED_MASTER_SECRET]:
             raise DecodeError("extended_master_secret is not empty")
     elif config.require_extended_master_secret:
         raise InsufficientSecurity("the client does not know extended master secrets")
@@ -251,7 +250,7 @@ def _check_extensions(extensions: Extensions, config: ServerConfig) -> None:
 
 def _check_version(hello: ClientHello) -> None:
     """The extension, where it stands, is all that counts (RFC 8446, 4.2.1)."""
-    versions = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
+    versions = hello.extensions.get(ext.SUPPORTED_VERSIONS)
     if versions is not None:
         if TLS12 not in decode_supported_versions(versions):
             raise UnsupportedVersion("the client does not offer TLS 1.2")
@@ -260,24 +259,24 @@ def _check_version(hello: ClientHello) -> None:
 
 
 def _check_curve_extensions(extensions: Extensions, algorithms: Algorithms) -> None:
-    formats = extensions.get(ExtensionType.EC_POINT_FORMATS)
+    formats = extensions.get(ext.EC_POINT_FORMATS)
     if formats is not None and UNCOMPRESSED not in decode_uint8_list(formats):
         raise IllegalParameter("the client cannot read uncompressed points")
-    groups = extensions.get(ExtensionType.SUPPORTED_GROUPS)
+    groups = extensions.get(ext.SUPPORTED_GROUPS)
     group = algorithms.group_tls12
     if groups is not None and group.code not in decode_uint16_list(groups):
         raise Incompatible(f"no group in common: the client does not offer {group}")
 
 
 def _check_signature_schemes(extensions: Extensions, algorithms: Algorithms) -> None:
-    schemes = extensions.get(ExtensionType.SIGNATURE_ALGORITHMS)
+    schemes = extensions.get(ext.SIGNATURE_ALGORITHMS)
     offered = () if schemes is None else decode_uint16_list(schemes)
     if algorithms.signature_tls12.code not in offered:
         raise Incompatible(f"the client does not offer {algorithms.signature_tls12}")
 
 
 def _check_renegotiation_info(extensions: Extensions) -> None:
-    info = extensions.get(ExtensionType.RENEGOTIATION_INFO)
+    info = extensions.get(ext.RENEGOTIATION_INFO)
     if info is not None and decode_uint8_list(info, least=0):  # RFC 5746, 3.6
         raise RenegotiationMismatch("renegotiation_info is not empty in a first handshake")
 
@@ -290,14 +289,14 @@ def answer_extensions(
     if hello.client_version == TLCP:
         return extensions
     asked = hello.extensions
-    if ExtensionType.RENEGOTIATION_INFO in asked or RENEGOTIATION_SCSV in hello.cipher_suites:
-        extensions[ExtensionType.RENEGOTIATION_INFO] = encode_uint8_list(b"")
-    if ExtensionType.EC_POINT_FORMATS in asked:
-        extensions[ExtensionType.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
+    if ext.RENEGOTIATION_INFO in asked or RENEGOTIATION_SCSV in hello.cipher_suites:
+        extensions[ext.RENEGOTIATION_INFO] = encode_uint8_list(b"")
+    if ext.EC_POINT_FORMATS in asked:
+        extensions[ext.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
     if with_status:
-        extensions[ExtensionType.STATUS_REQUEST] = b""
+        extensions[ext.STATUS_REQUEST] = b""
     if with_ticket:
-        extensions[ExtensionType.SESSION_TICKET] = b""
-    if ExtensionType.EXTENDED_MASTER_SECRET in asked:
-        extensions[ExtensionType.EXTENDED_MASTER_SECRET] = b""
+        extensions[ext.SESSION_TICKET] = b""
+    if ext.EXTENDED_MASTER_SECRET in asked:
+        extensions[ext.EXTENDED_MASTER_SECRET] = b""
     return {**extensions, **names}

@@ -15,7 +15,7 @@ from meterseal.errors import (
     Incompatible,
     RejectionReason,
 )
-from meterseal.transport import identity
+from meterseal.transport import ext, identity
 from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import Randoms, server_exchange
 from meterseal.transport.classic.offer import (
@@ -30,7 +30,7 @@ from meterseal.transport.classic.profile import (
     signed_content,
     start_transcript,
 )
-from meterseal.transport.codepoints import TLCP, TLS12, TLS13, ExtensionType
+from meterseal.transport.codepoints import TLCP, TLS12, TLS13
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.flow import receive
 from meterseal.transport.hello import (
@@ -92,8 +92,8 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
 
 def _without_extensions(hello: ClientHello) -> ClientHello:
     """Under TLCP nothing is answered, so nothing may count but the name that is asked for."""
-    name = hello.extensions.get(ExtensionType.SERVER_NAME)
-    kept = {} if name is None else {int(ExtensionType.SERVER_NAME): name}
+    name = hello.extensions.get(ext.SERVER_NAME)
+    kept = {} if name is None else {int(ext.SERVER_NAME): name}
     return replace(hello, extensions=kept)
 
 
@@ -104,9 +104,7 @@ def _send_server_hello(
     suite: CipherSuite,
     session: ClassicSession | None,
 ) -> _Opening:
-    with_ticket = (
-        config.ticket_keys is not None and ExtensionType.SESSION_TICKET in hello.extensions
-    )
+    with_ticket = config.ticket_keys is not None and ext.SESSION_TICKET in hello.extensions
     if session is not None:
         session_id = hello.session_id
     elif config.session_cache is not None and not with_ticket:
@@ -129,7 +127,7 @@ def _send_server_hello(
     driver.send(answer)
     choice = Choice(
         suite=suite,
-        extended_master_secret=ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions,
+        extended_master_secret=ext.EXTENDED_MASTER_SECRET in hello.extensions,
         expects_ticket=with_ticket,
         is_resumed=session is not None,
         expects_status=with_status,
@@ -225,7 +223,7 @@ def _find_session(
         or session.server_name != requested_server_name(hello)
     ):
         return None
-    extended = ExtensionType.EXTENDED_MASTER_SECRET in hello.extensions
+    extended = ext.EXTENDED_MASTER_SECRET in hello.extensions
     if session.extended and not extended:  # RFC 7627, 5.3
         raise Incompatible("the client resumes without its extended master secret")
     if extended and not session.extended:
@@ -234,7 +232,7 @@ def _find_session(
 
 
 def _offered_session(hello: ClientHello, config: ServerConfig) -> Session | None:
-    ticket = hello.extensions.get(ExtensionType.SESSION_TICKET, b"")
+    ticket = hello.extensions.get(ext.SESSION_TICKET, b"")
     if ticket and config.ticket_keys is not None:
         return config.ticket_keys.open(ticket)
     if hello.session_id and config.session_cache is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from meterseal.transport.codepoints import ExtensionType, HandshakeType
+from meterseal.transport import ext
+from meterseal.transport.codepoints import HandshakeType
 from meterseal.transport.extensions import Extensions, decode_extensions, encode_extensions
 from meterseal.transport.wire import uint16s, vector8
 
@@ -127,7 +128,7 @@ class ServerHello:
     @property
     def version(self) -> int:
         """The version that is spoken: under TLS 1.3 an extension says it (RFC 8446, 4.2.1)."""
-        chosen = self.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
+        chosen = self.extensions.get(ext.SUPPORTED_VERSIONS)
         return int.from_bytes(chosen, "big") if chosen else self.server_version
 
     @property

@@ -11,11 +11,11 @@ from meterseal.errors import (
     MissingExtension,
     UnsupportedVersion,
 )
+from meterseal.transport import ext
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     PSK_DHE_KE,
     TLS13,
-    ExtensionType,
 )
 from meterseal.transport.extensions import decode_uint8_list, decode_uint16_list
 from meterseal.transport.extensions_tls13 import (
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 _SSL3: Final = 0x0300
 _MAY_CHANGE: Final = frozenset(
     {
-        ExtensionType.KEY_SHARE,
-        ExtensionType.PRE_SHARED_KEY,
-        ExtensionType.EARLY_DATA,
-        ExtensionType.COOKIE,
-        ExtensionType.PADDING,
+        ext.KEY_SHARE,
+        ext.PRE_SHARED_KEY,
+        ext.EARLY_DATA,
+        ext.COOKIE,
+        ext.PADDING,
     }
 )
 
@@ -63,13 +63,13 @@ def choose(hello: ClientHello, config: ServerConfig) -> Choice:
     extensions = hello.extensions
     suite = _choose_suite(hello, config)
     group, share = _choose_group(extensions, config)
-    modes = extensions.get(ExtensionType.PSK_KEY_EXCHANGE_MODES)
+    modes = extensions.get(ext.PSK_KEY_EXCHANGE_MODES)
     takes_tickets = modes is not None and PSK_DHE_KE in decode_uint8_list(modes)
     psks = _offered_psks(extensions)
     if psks is not None and modes is None:
         raise MissingExtension("a pre-shared key without psk_key_exchange_modes")
-    if ExtensionType.CERTIFICATE_AUTHORITIES in extensions:
-        decode_authorities(extensions[ExtensionType.CERTIFICATE_AUTHORITIES])
+    if ext.CERTIFICATE_AUTHORITIES in extensions:
+        decode_authorities(extensions[ext.CERTIFICATE_AUTHORITIES])
     return Choice(
         suite=suite,
         group=group,
@@ -83,7 +83,7 @@ def choose(hello: ClientHello, config: ServerConfig) -> Choice:
 
 def check_schemes(hello: ClientHello, config: ServerConfig) -> None:
     """A certificate will have to be shown: the client must take our signatures."""
-    body = hello.extensions.get(ExtensionType.SIGNATURE_ALGORITHMS)
+    body = hello.extensions.get(ext.SIGNATURE_ALGORITHMS)
     if body is None:
         raise MissingExtension("the client does not say which signatures it takes")
     scheme = config.algorithms.signature_tls13
@@ -95,9 +95,9 @@ def check_second_hello(second: ClientHello, first: ClientHello, group: int) -> N
     """After a HelloRetryRequest the client says the same, but with the share (4.1.2)."""
     if _constant(second) != _constant(first):
         raise IllegalParameter("the second ClientHello differs from the first")
-    if ExtensionType.COOKIE in second.extensions:
+    if ext.COOKIE in second.extensions:
         raise IllegalParameter("a cookie that we did not give")
-    if list(decode_key_shares(second.extensions.get(ExtensionType.KEY_SHARE, b"\0\0"))) != [group]:
+    if list(decode_key_shares(second.extensions.get(ext.KEY_SHARE, b"\0\0"))) != [group]:
         raise IllegalParameter(f"the second ClientHello has not the one share of group {group}")
 
 
@@ -141,8 +141,8 @@ def _choose_group(extensions: Extensions, config: ServerConfig) -> tuple[int, by
 
 
 def _groups_and_shares(extensions: Extensions) -> tuple[Uint16s, dict[int, bytes]]:
-    body = extensions.get(ExtensionType.SUPPORTED_GROUPS)
-    shared = extensions.get(ExtensionType.KEY_SHARE)
+    body = extensions.get(ext.SUPPORTED_GROUPS)
+    shared = extensions.get(ext.KEY_SHARE)
     if body is None or shared is None:
         raise MissingExtension("a hello without groups or without key shares")
     groups, shares = decode_uint16_list(body), decode_key_shares(shared)
@@ -153,9 +153,9 @@ def _groups_and_shares(extensions: Extensions) -> tuple[Uint16s, dict[int, bytes
 
 
 def _offered_psks(extensions: Extensions) -> OfferedPsks | None:
-    body = extensions.get(ExtensionType.PRE_SHARED_KEY)
+    body = extensions.get(ext.PRE_SHARED_KEY)
     if body is None:
         return None
-    if list(extensions)[-1] != ExtensionType.PRE_SHARED_KEY:
+    if list(extensions)[-1] != ext.PRE_SHARED_KEY:
         raise IllegalParameter("pre_shared_key is not the last extension")
     return OfferedPsks.decode(body)

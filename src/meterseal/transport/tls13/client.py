@@ -27,8 +27,8 @@ from meterseal.errors import (
     MissingExtension,
     UnsupportedExtension,
 )
-from meterseal.transport import identity
-from meterseal.transport.codepoints import TLS13, ExtensionType
+from meterseal.transport import ext, identity
+from meterseal.transport.codepoints import TLS13
 from meterseal.transport.extensions import decode_uint16_list
 from meterseal.transport.extensions_tls13 import decode_authorities
 from meterseal.transport.flow import receive, receive_either
@@ -57,9 +57,9 @@ if TYPE_CHECKING:
 
 _IN_ENCRYPTED_EXTENSIONS = frozenset(
     {
-        ExtensionType.SERVER_NAME,
-        ExtensionType.SUPPORTED_GROUPS,
-        ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+        ext.SERVER_NAME,
+        ext.SUPPORTED_GROUPS,
+        ext.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
     }
 )
 
@@ -156,7 +156,7 @@ def _receive_encrypted_extensions(offer: Offer) -> Flow[Extensions]:
             raise UnsupportedExtension(f"the server answers extension {number}, not offered")
         if number not in _IN_ENCRYPTED_EXTENSIONS:
             raise IllegalParameter(f"extension {number} does not belong into this message")
-        if number == ExtensionType.SERVER_NAME and body:
+        if number == ext.SERVER_NAME and body:
             raise DecodeError("the answer to server_name is not empty")
     return extensions
 
@@ -188,10 +188,10 @@ def _receive_proof(
 def _check_request(request: Tls13CertificateRequest) -> None:
     if request.context:
         raise IllegalParameter("a certificate request of the handshake has no context")
-    if ExtensionType.SIGNATURE_ALGORITHMS not in request.extensions:
+    if ext.SIGNATURE_ALGORITHMS not in request.extensions:
         raise MissingExtension("the server does not say which signatures it takes")
-    if ExtensionType.CERTIFICATE_AUTHORITIES in request.extensions:
-        decode_authorities(request.extensions[ExtensionType.CERTIFICATE_AUTHORITIES])
+    if ext.CERTIFICATE_AUTHORITIES in request.extensions:
+        decode_authorities(request.extensions[ext.CERTIFICATE_AUTHORITIES])
 
 
 def _check_certificate(certificate: Tls13Certificate, offer: Offer) -> bytes | None:
@@ -210,7 +210,7 @@ def _read_status(entry: CertificateEntry, offer: Offer) -> bytes | None:
     for number, body in entry.extensions.items():
         if number not in offer.hello.extensions:
             raise UnsupportedExtension(f"extension {number} of a certificate was not offered")
-        if number != ExtensionType.STATUS_REQUEST:
+        if number != ext.STATUS_REQUEST:
             raise IllegalParameter(f"extension {number} does not belong to a certificate")
         cursor = Cursor(body)
         status = CertificateStatus.decode(cursor).ocsp_response
@@ -224,10 +224,10 @@ def _send_proof(
     """Show our certificate if the server asks for one that we have, an empty one if we have not."""
     if request is None:
         return
-    schemes = decode_uint16_list(request.extensions[ExtensionType.SIGNATURE_ALGORITHMS])
+    schemes = decode_uint16_list(request.extensions[ext.SIGNATURE_ALGORITHMS])
     credential, scheme = config.credential, config.algorithms.signature_tls13
     if credential is None or scheme.code not in schemes:
         driver.send(Tls13Certificate(b"", ()))
         return
-    driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
+    driver.send(Tls13Certificate.of(credential.encoded()))
     yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.CLIENT_CONTEXT)

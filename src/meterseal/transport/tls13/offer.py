@@ -13,13 +13,12 @@ from meterseal.errors import (
     UnsupportedExtension,
     UsageError,
 )
-from meterseal.transport import identity
+from meterseal.transport import ext, identity
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     PSK_DHE_KE,
     TLS12,
     TLS13,
-    ExtensionType,
 )
 from meterseal.transport.driver import encode_message
 from meterseal.transport.extensions import (
@@ -36,6 +35,7 @@ from meterseal.transport.extensions_tls13 import (
 )
 from meterseal.transport.hello import fresh_random, naming_extensions
 from meterseal.transport.messages import ClientHello
+from meterseal.transport.once import once
 from meterseal.transport.session import Tls13Session
 
 if TYPE_CHECKING:
@@ -49,12 +49,8 @@ if TYPE_CHECKING:
 
 _SESSION_ID_LENGTH: Final = 32
 _BINDER_LENGTH: Final = 32
-_IN_SERVER_HELLO: Final = frozenset(
-    {ExtensionType.SUPPORTED_VERSIONS, ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY}
-)
-_IN_RETRY_REQUEST: Final = frozenset(
-    {ExtensionType.SUPPORTED_VERSIONS, ExtensionType.KEY_SHARE, ExtensionType.COOKIE}
-)
+_IN_SERVER_HELLO: Final = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext.PRE_SHARED_KEY})
+_IN_RETRY_REQUEST: Final = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext.COOKIE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +75,52 @@ class Answer:
 
 def make_offer(config: ClientConfig, server_name: str | None, session: Session | None) -> Offer:
     """Write the hello; `session` is offered only if this configuration made it."""
-    if not config.groups:
-        raise UsageError("TLS 1.3 needs at least one group")
+    constant = once(config, _constant_part)
     usable = session if isinstance(session, Tls13Session) else None
     if usable is not None and not identity.may_offer(usable, config, server_name):
         usable = None
-    with_share = config.groups if config.key_shares is None else config.key_shares
-    if not set(with_share) <= set(config.groups):
-        raise UsageError("a key share of a group that is not among the groups")
-    schemes = (config.algorithms.signature_tls13.code,)
-    shares = {int(group): config.provider.key_share(group) for group in with_share}
+    shares = {group: config.provider.key_share(group) for group in constant.with_share}
     hello = ClientHello(
         client_version=TLS12,
         random=fresh_random(config.provider, with_time=False),
         session_id=_session_id(config),
-        cipher_suites=tuple(suite.code for suite in config.suites if suite.version == TLS13),
+        cipher_suites=constant.cipher_suites,
         extensions={
             **naming_extensions(config, server_name),
-            ExtensionType.SUPPORTED_GROUPS: encode_uint16_list(config.groups),
-            ExtensionType.SIGNATURE_ALGORITHMS: encode_uint16_list(schemes),
-            ExtensionType.SUPPORTED_VERSIONS: encode_supported_versions((TLS13,)),
-            ExtensionType.PSK_KEY_EXCHANGE_MODES: encode_uint8_list(bytes((PSK_DHE_KE,))),
-            ExtensionType.KEY_SHARE: _encode_shares(shares),
+            **constant.extensions,
+            ext.KEY_SHARE: _encode_shares(shares),
         },
     )
     return Offer(hello, shares, usable, config.algorithms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """What every hello of one configuration says."""
+
+    cipher_suites: tuple[int, ...]
+    with_share: tuple[int, ...]
+    extensions: Extensions
+
+
+def _constant_part(config: ClientConfig) -> _Constant:
+    """Raises `UsageError` for groups that cannot be offered."""
+    if not config.groups:
+        raise UsageError("TLS 1.3 needs at least one group")
+    with_share = config.groups if config.key_shares is None else config.key_shares
+    if not set(with_share) <= set(config.groups):
+        raise UsageError("a key share of a group that is not among the groups")
+    schemes = (config.algorithms.signature_tls13.code,)
+    return _Constant(
+        cipher_suites=tuple(suite.code for suite in config.suites if suite.version == TLS13),
+        with_share=tuple(int(group) for group in with_share),
+        extensions={
+            ext.SUPPORTED_GROUPS: encode_uint16_list(config.groups),
+            ext.SIGNATURE_ALGORITHMS: encode_uint16_list(schemes),
+            ext.SUPPORTED_VERSIONS: encode_supported_versions((TLS13,)),
+            ext.PSK_KEY_EXCHANGE_MODES: encode_uint8_list(bytes((PSK_DHE_KE,))),
+        },
+    )
 
 
 def _session_id(config: ClientConfig) -> bytes:
@@ -125,7 +142,7 @@ def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> byt
     milliseconds = round((config.provider.now().timestamp() - session.created) * 1000)
     age = (milliseconds + session.age_add) & 0xFFFFFFFF
     unproven = OfferedPsks(((session.ticket, age),), (bytes(_BINDER_LENGTH),))
-    extensions = {**offer.hello.extensions, ExtensionType.PRE_SHARED_KEY: unproven.encode()}
+    extensions = {**offer.hello.extensions, ext.PRE_SHARED_KEY: unproven.encode()}
     raw = encode_message(replace(offer.hello, extensions=extensions))
     covered = raw[: -unproven.binders_length]
     running = config.provider.new_hash(suite.hash_name) if before is None else before
@@ -148,18 +165,18 @@ def answer_retry(
     suite = _check_common(request, offer, _IN_RETRY_REQUEST)
     extensions = dict(offer.hello.extensions)
     shares = offer.shares
-    if ExtensionType.KEY_SHARE in request.extensions:
-        group = decode_uint16(request.extensions[ExtensionType.KEY_SHARE])
+    if ext.KEY_SHARE in request.extensions:
+        group = decode_uint16(request.extensions[ext.KEY_SHARE])
         if group not in config.groups or group in offer.shares:
             raise IllegalParameter(f"the server asks for a key share of group {group}")
         shares = {group: config.provider.key_share(group)}
-        extensions[ExtensionType.KEY_SHARE] = _encode_shares(shares)
-    elif ExtensionType.COOKIE not in request.extensions:
+        extensions[ext.KEY_SHARE] = _encode_shares(shares)
+    elif ext.COOKIE not in request.extensions:
         raise IllegalParameter("the server asks for the same hello again")
-    if ExtensionType.COOKIE in request.extensions:
-        cookie = request.extensions[ExtensionType.COOKIE]
+    if ext.COOKIE in request.extensions:
+        cookie = request.extensions[ext.COOKIE]
         decode_cookie(cookie)
-        extensions[ExtensionType.COOKIE] = cookie
+        extensions[ext.COOKIE] = cookie
     session = offer.session
     if session is not None and offer.algorithms.suites[session.suite].hash_name != suite.hash_name:
         session = None
@@ -174,9 +191,9 @@ def accept_server_hello(hello: ServerHello, offer: Offer, retried: CipherSuite |
     suite = _check_common(hello, offer, _IN_SERVER_HELLO)
     if retried is not None and suite != retried:
         raise IllegalParameter("the server changed its mind about the suite")
-    if ExtensionType.KEY_SHARE not in hello.extensions:
+    if ext.KEY_SHARE not in hello.extensions:
         raise MissingExtension("a ServerHello without a key share")
-    group, public = decode_key_share(hello.extensions[ExtensionType.KEY_SHARE])
+    group, public = decode_key_share(hello.extensions[ext.KEY_SHARE])
     if group not in offer.shares:
         raise IllegalParameter(f"the server answers a key share of group {group}, not offered")
     return Answer(
@@ -188,7 +205,7 @@ def accept_server_hello(hello: ServerHello, offer: Offer, retried: CipherSuite |
 
 
 def _accept_psk(hello: ServerHello, offer: Offer, suite: CipherSuite) -> bool:
-    body = hello.extensions.get(ExtensionType.PRE_SHARED_KEY)
+    body = hello.extensions.get(ext.PRE_SHARED_KEY)
     if body is None:
         return False
     if offer.session is None or decode_uint16(body) != 0:
@@ -201,7 +218,7 @@ def _accept_psk(hello: ServerHello, offer: Offer, suite: CipherSuite) -> bool:
 def _check_common(hello: ServerHello, offer: Offer, allowed: frozenset[int]) -> CipherSuite:
     """What holds for a ServerHello and a HelloRetryRequest (RFC 8446, 4.1.3)."""
     _check_places(hello.extensions, offer, allowed)
-    if hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS) != TLS13.to_bytes(2, "big"):
+    if hello.extensions.get(ext.SUPPORTED_VERSIONS) != TLS13.to_bytes(2, "big"):
         raise IllegalParameter("the server chose a version that was not offered")
     if hello.server_version != TLS12:
         raise IllegalParameter(f"a legacy version of {hello.server_version:#06x}")
@@ -218,8 +235,7 @@ def _check_common(hello: ServerHello, offer: Offer, allowed: frozenset[int]) -> 
 def _check_places(answered: Extensions, offer: Offer, allowed: frozenset[int]) -> None:
     for number in answered:
         is_offered = number in offer.hello.extensions or (
-            number == ExtensionType.COOKIE
-            or (number == ExtensionType.PRE_SHARED_KEY and offer.session is not None)
+            number == ext.COOKIE or (number == ext.PRE_SHARED_KEY and offer.session is not None)
         )
         if not is_offered:
             raise UnsupportedExtension(f"the server answers extension {number}, not offered")

@@ -14,9 +14,10 @@ from meterseal.errors import (
     InvalidKey,
     UnsupportedExtension,
 )
-from meterseal.transport import identity
-from meterseal.transport.codepoints import TLS12, TLS13, ExtensionType
+from meterseal.transport import ext, identity
+from meterseal.transport.codepoints import TLS12, TLS13
 from meterseal.transport.config import ClientAuthentication
+from meterseal.transport.driver import encode_message
 from meterseal.transport.extensions import encode_uint16_list
 from meterseal.transport.extensions_tls13 import encode_key_share, encode_uint16
 from meterseal.transport.flow import receive
@@ -30,6 +31,7 @@ from meterseal.transport.messages import (
     Tls13Certificate,
     Tls13CertificateRequest,
 )
+from meterseal.transport.once import once
 from meterseal.transport.tls13 import steps
 from meterseal.transport.tls13.choice import check_schemes, check_second_hello, choose
 from meterseal.transport.tls13.tickets import find_session, send_ticket
@@ -97,7 +99,7 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
 def _open(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[_Opening]:
     """Choose, ask again if the share is missing, and find the session to resume."""
     choice = choose(hello, config)
-    before = config.provider.new_hash(choice.suite.hash_name)
+    before: Hash | None = None
     is_retried = choice.share is None
     if is_retried:
         hello, choice, before = yield from _retry(driver, config, hello, choice)
@@ -115,8 +117,8 @@ def _retry(
     """Ask for the share of the group we chose; also return the hash before the second hello."""
     driver.transcript.start_after_retry(lambda: config.provider.new_hash(choice.suite.hash_name))
     extensions: Extensions = {
-        ExtensionType.SUPPORTED_VERSIONS: encode_uint16(TLS13),
-        ExtensionType.KEY_SHARE: encode_uint16(choice.group),
+        ext.SUPPORTED_VERSIONS: encode_uint16(TLS13),
+        ext.KEY_SHARE: encode_uint16(choice.group),
     }
     driver.send(
         ServerHello(TLS12, RETRY_RANDOM, first.session_id, choice.suite.code, 0, extensions)
@@ -134,11 +136,11 @@ def _send_server_hello(driver: Driver, config: ServerConfig, opening: _Opening) 
     hello, choice, resumed = opening.hello, opening.choice, opening.resumed
     public, shared_secret = _answer_share(config, choice)
     extensions: Extensions = {
-        ExtensionType.SUPPORTED_VERSIONS: encode_uint16(TLS13),
-        ExtensionType.KEY_SHARE: encode_key_share(choice.group, public),
+        ext.SUPPORTED_VERSIONS: encode_uint16(TLS13),
+        ext.KEY_SHARE: encode_key_share(choice.group, public),
     }
     if resumed is not None:
-        extensions[ExtensionType.PRE_SHARED_KEY] = encode_uint16(resumed.index)
+        extensions[ext.PRE_SHARED_KEY] = encode_uint16(resumed.index)
     random = fresh_random(config.provider, with_time=False)
     driver.send(ServerHello(TLS12, random, hello.session_id, choice.suite.code, 0, extensions))
     if hello.session_id and not opening.is_retried:
@@ -167,24 +169,32 @@ def _answer_share(config: ServerConfig, choice: Choice) -> tuple[bytes, bytes]:
 def _send_proof(driver: Driver, config: ServerConfig, status: bytes | None) -> Flow[None]:
     """Show our certificate and prove its key; ask the same of the client first."""
     if config.client_authentication is not ClientAuthentication.NONE:
-        driver.send(_certificate_request(config))
+        driver.send_encoded(once(config, _certificate_request))
+    driver.send_encoded(once(config, _certificate if status is None else _stapled_certificate))
     credential, scheme = config.credential, config.algorithms.signature_tls13
-    about: Extensions = {}
-    if status is not None:
-        about[ExtensionType.STATUS_REQUEST] = CertificateStatus(status).encode()
-    chain = (certificate.encode() for certificate in credential.chain)
-    driver.send(Tls13Certificate.of(chain, about))
     yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.SERVER_CONTEXT)
 
 
-def _certificate_request(config: ServerConfig) -> Tls13CertificateRequest:
+def _certificate(config: ServerConfig) -> bytes:
+    return encode_message(Tls13Certificate.of(config.credential.encoded()))
+
+
+def _stapled_certificate(config: ServerConfig) -> bytes:
+    """With the OCSP response about it (RFC 8446, 4.4.2.1)."""
+    credential = config.credential
+    status = CertificateStatus(credential.ocsp_response or b"").encode()
+    chain = credential.encoded()
+    return encode_message(Tls13Certificate.of(chain, {ext.STATUS_REQUEST: status}))
+
+
+def _certificate_request(config: ServerConfig) -> bytes:
     """The server's question, with the names of the roots that may vouch for the client."""
     schemes = encode_uint16_list((config.algorithms.signature_tls13.code,))
-    extensions: Extensions = {ExtensionType.SIGNATURE_ALGORITHMS: schemes}
+    extensions: Extensions = {ext.SIGNATURE_ALGORITHMS: schemes}
     names = b"".join(vector16(anchor.subject.encode()) for anchor in config.trust)
     if names:
-        extensions[ExtensionType.CERTIFICATE_AUTHORITIES] = vector16(names)
-    return Tls13CertificateRequest(b"", extensions)
+        extensions[ext.CERTIFICATE_AUTHORITIES] = vector16(names)
+    return encode_message(Tls13CertificateRequest(b"", extensions))
 
 
 def _receive_proof(

@@ -36,12 +36,12 @@ class Resumed:
 
 
 def find_session(
-    driver: Driver, choice: Choice, config: ServerConfig, before: Hash
+    driver: Driver, choice: Choice, config: ServerConfig, before: Hash | None
 ) -> Resumed | None:
     """Return the first offered session that may be resumed; its binder must be right.
 
     Anything doubtful about a ticket means a full handshake; a wrong binder ends it. `before` is the
-    running hash before the hello.
+    running hash before the hello, `None` if this is the first.
     """
     if choice.psks is None:
         return None
@@ -52,9 +52,10 @@ def find_session(
         peer = _verify_again(session, config)
         if peer is None and session.peer_chain:
             continue
-        before.update(driver.transcript.last[: -choice.psks.binders_length])
+        running = before or config.provider.new_hash(choice.suite.hash_name)
+        running.update(driver.transcript.last[: -choice.psks.binders_length])
         schedule = config.provider.key_schedule(choice.suite.protection, session.psk)
-        binder = schedule.binder(before.digest())
+        binder = schedule.binder(running.digest())
         if not hmac.compare_digest(binder, choice.psks.binders[index]):
             raise HandshakeProofFailed("the binder of the pre-shared key does not fit")
         return Resumed(session, index, peer)
