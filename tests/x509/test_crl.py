@@ -291,6 +291,21 @@ def test_refuses_a_reason_that_has_no_meaning(value: bytes) -> None:
         crl(CA, line(1, RevocationReason.UNSPECIFIED, (reason,)))
 
 
+def test_a_line_says_since_when_a_key_is_not_to_be_believed() -> None:
+    reason = RevocationReason.KEY_COMPROMISE
+    for since, believed_until in ((NOW - DAY, NOW - DAY), (NOW + DAY, NOW), (None, NOW)):
+        made = RevokedCertificate.of(1, NOW, reason, since)
+        read = RevokedCertificate.read(der.Reader(made.encode(), "a line"))
+        assert (read, read.reason, read.invalid_since) == (made, reason, believed_until)
+
+
+@pytest.mark.parametrize("value", [b"\x18\x0d20261123000Z", b"\x17\x0d261123000000Z", b"\x18\x00"])
+def test_refuses_an_invalidity_date_that_is_none(value: bytes) -> None:
+    since = Extension("2.5.29.24", critical=False, value=value)
+    with pytest.raises(MalformedData):
+        crl(CA, line(1, RevocationReason.UNSPECIFIED, (since,)))
+
+
 def test_pem_without_a_list_is_refused() -> None:
     with pytest.raises(MalformedData, match="no X509 CRL block"):
         load_crls(CA.certificate.to_pem().encode())

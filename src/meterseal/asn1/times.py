@@ -31,7 +31,19 @@ def read_time(reader: Reader) -> datetime:
         year += 2000 if year < _UTC_PIVOT else 1900
     elif year < _FIRST_GENERALIZED_YEAR:
         raise MalformedData(f"{reader.where}: the year {year} must stand in a UTCTime")
-    month, day, hour, minute, second = rest
+    return _moment(reader, year, *rest)
+
+
+def read_generalized_time(reader: Reader) -> datetime:
+    """Read a GeneralizedTime of any year as an aware datetime in UTC. Raises MalformedData."""
+    match = _GENERALIZED.fullmatch(reader.element(der.GENERALIZED_TIME).contents)
+    if match is None:
+        raise MalformedData(f"{reader.where}: a time is not in the form of RFC 5280")
+    return _moment(reader, *(int(group) for group in match.groups()))
+
+
+def _moment(reader: Reader, *numbers: int) -> datetime:
+    year, month, day, hour, minute, second = numbers
     try:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:

@@ -224,6 +224,7 @@ def report_of(report: Report, *, json: bool) -> None:
         "missing": [
             {"epoch": epoch, "first": first, "last": last} for epoch, first, last in report.missing
         ],
+        "revoked_later": report.revoked_later,
         "findings": [{"piece": each.piece, "problem": each.problem} for each in report.findings],
         "holds": report.holds,
     }
@@ -237,6 +238,8 @@ def report_of(report: Report, *, json: bool) -> None:
             typer.echo(f"receipts by {name}")
         for epoch, first, last in report.missing:
             typer.echo(f"missing: epoch {epoch}, sequences {first} to {last}")
+        for told, count in sorted(report.revoked_later.items()):
+            typer.echo(f"received before {told}: {count}")
         for finding in report.findings:
             typer.echo(f"wrong: {finding.piece}: {finding.problem}")
         typer.echo("it holds" if report.holds else "it does not hold")

@@ -8,14 +8,14 @@ a part decodes, and is refused when it should be used.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
-from meterseal.asn1.times import encode_time, read_time, whole_seconds
+from meterseal.asn1.times import encode_time, read_generalized_time, read_time, whole_seconds
 from meterseal.crypto.checked import VerifyingSigner
 from meterseal.errors import MalformedData, UsageError
 from meterseal.x509 import extensions as ext
@@ -71,12 +71,25 @@ class RevokedCertificate:
     extensions: tuple[Extension, ...] = ()
 
     @classmethod
-    def of(cls, serial_number: int, revoked_at: datetime, reason: RevocationReason) -> Self:
-        """Make a line; the reason `UNSPECIFIED` is said by saying nothing (5.3.1)."""
+    def of(
+        cls,
+        serial_number: int,
+        revoked_at: datetime,
+        reason: RevocationReason,
+        invalid_since: datetime | None = None,
+    ) -> Self:
+        """Make a line; the reason `UNSPECIFIED` is said by saying nothing (5.3.1).
+
+        `invalid_since` is when the key is known or thought to have been in other hands (5.3.2).
+        """
         extensions: tuple[Extension, ...] = ()
         if reason is not RevocationReason.UNSPECIFIED:
             value = der.encode(_ENUMERATED, bytes([reason]))
             extensions = (Extension(oids.CRL_REASON, critical=False, value=value),)
+        if invalid_since is not None:
+            text = whole_seconds(invalid_since).astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
+            value = der.encode(der.GENERALIZED_TIME, text.encode())
+            extensions += (Extension(oids.INVALIDITY_DATE, critical=False, value=value),)
         return cls(serial_number, whole_seconds(revoked_at), extensions)
 
     @property
@@ -87,6 +100,17 @@ class RevokedCertificate:
                 return _decode_reason(extension.value)
         return RevocationReason.UNSPECIFIED
 
+    @property
+    def invalid_since(self) -> datetime:
+        """From when on nothing signed is to be believed: the revocation, or a date before it."""
+        for extension in self.extensions:
+            if extension.oid == oids.INVALIDITY_DATE:
+                body = der.Reader(extension.value, "an invalidity date")
+                date = read_generalized_time(body)
+                body.finish()
+                return min(date, self.revoked_at)
+        return self.revoked_at
+
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Read a line that stands next in a reader."""
@@ -96,7 +120,7 @@ class RevokedCertificate:
         extensions = () if body.at_end else ext.decode_extensions(body)
         body.finish()
         line = cls(serial_number, revoked_at, extensions)
-        _ = line.reason
+        _ = line.reason, line.invalid_since
         return line
 
     def encode(self) -> bytes:

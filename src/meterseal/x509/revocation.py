@@ -16,14 +16,14 @@ from meterseal.x509.crl import RevocationReason
 from meterseal.x509.extensions import KeyUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from meterseal.x509.certificate import Certificate
-    from meterseal.x509.crl import CertificateRevocationList
+    from meterseal.x509.crl import CertificateRevocationList, RevokedCertificate
     from meterseal.x509.signature import SignatureScheme
 
-__all__ = ["RevocationPolicy", "require_not_revoked"]
+__all__ = ["RevocationPolicy", "lines_about", "require_not_revoked"]
 
 _OF_PARTIAL_LISTS = {
     oids.ISSUING_DISTRIBUTION_POINT: "it is indirect or covers a part of the certificates only",
@@ -81,6 +81,22 @@ def require_not_revoked(  # noqa: PLR0913
                 raise CertificateRejected(
                     RejectionReason.REVOCATION_UNKNOWN, problem, str(certificate.subject)
                 )
+
+
+def lines_about(
+    path: Sequence[Certificate],
+    crls: Sequence[CertificateRevocationList],
+    scheme: SignatureScheme,
+) -> Iterator[tuple[Certificate, RevokedCertificate]]:
+    """Yield what genuine lists say of the path, whenever they were issued and however old.
+
+    For those who judge in hindsight. The path goes from the leaf to the anchor.
+    """
+    for certificate, issuer in pairwise(path):
+        for crl in crls:
+            line = crl.find(certificate.serial_number) if _is_by(crl, issuer) else None
+            if line is not None and _problem_of_signature(crl, issuer, scheme) is None:
+                yield certificate, line
 
 
 def _is_by(crl: CertificateRevocationList, issuer: Certificate) -> bool:

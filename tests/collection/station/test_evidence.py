@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meterseal.collection.receipts import Entry, Receipt, Verdict
+from meterseal.collection.station.directory import moment
 from meterseal.collection.station.evidence import (
     Bundle,
     Claim,
@@ -21,7 +22,7 @@ from meterseal.collection.station.evidence import (
 )
 from meterseal.collection.station.ingest import ReceiptWriter
 from meterseal.errors import MalformedData
-from meterseal.x509 import TrustStore
+from meterseal.x509 import RevocationReason, RevokedCertificate, TrustStore, issue_crl
 from support.station import (
     DAY,
     NOW,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meterseal.collection.station.store import Store
+    from meterseal.x509 import CertificateRevocationList
+    from support.station import Party
 
 
 @pytest.fixture
@@ -176,6 +179,72 @@ def test_names_each_thing_that_is_wrong(filled: Store, tmp_path: Path) -> None:
     revoked = changed(crls=[w.crl(w.collector)])
     assert len(revoked) == 5
     assert all("revoked" in each for each in revoked)
+
+
+def listed(
+    party: Party,
+    issued: int,
+    *,
+    since: int | None = None,
+    reason: RevocationReason = RevocationReason.KEY_COMPROMISE,
+) -> CertificateRevocationList:
+    """A list of that moment which revokes the party; with `since`, as invalid from then on."""
+    at, ca = moment(issued), world().ca
+    line = RevokedCertificate.of(
+        party.certificate.serial_number, at, reason, None if since is None else moment(since)
+    )
+    return issue_crl(
+        [line], ca_certificate=ca.certificate, ca_key=ca.key, this_update=at, days=30, number=9
+    )
+
+
+def test_what_came_before_its_signer_was_revoked_holds_and_is_told(
+    filled: Store, tmp_path: Path
+) -> None:
+    w = world()
+    bundle = read_bundle(written(filled, tmp_path))
+    report = check_bundle(replace(bundle, crls=[listed(w.collector, NOW + DAY)]), w.trust)
+    assert report.holds
+    assert report.valid == 5
+    ((told, count),) = report.revoked_later.items()
+    assert f"{w.collector.certificate.subject} was revoked on" in told
+    assert "key compromise" in told
+    assert count == 5
+
+
+def test_what_came_when_the_key_was_in_other_hands_does_not_hold(
+    filled: Store, tmp_path: Path
+) -> None:
+    """Lists of the time knew nothing of it; the later one says since when."""
+    w = world()
+    bundle = read_bundle(written(filled, tmp_path))
+    then = w.crl()
+    late = listed(w.collector, NOW + DAY, since=NOW - DAY)
+    found = problems(replace(bundle, crls=[then, late]))
+    assert len(found) == 5
+    assert all("invalid since" in each for each in found)
+    assert check_bundle(replace(bundle, crls=[then]), w.trust).holds
+
+
+def test_a_station_whose_key_was_stolen_proves_no_time(filled: Store, tmp_path: Path) -> None:
+    """The thief would date the manifest and receipts back."""
+    w = world()
+    bundle = read_bundle(written(filled, tmp_path))
+    found = problems(replace(bundle, crls=[listed(w.station, NOW + 9 * DAY)]))
+    assert len(found) == 2
+    assert all("station-1 was revoked on" in each for each in found)
+    moved = listed(w.station, NOW + 9 * DAY, reason=RevocationReason.CESSATION_OF_OPERATION)
+    assert check_bundle(replace(bundle, crls=[moved]), w.trust).holds
+
+
+def test_a_list_that_its_ca_did_not_sign_says_nothing(filled: Store, tmp_path: Path) -> None:
+    w = world()
+    bundle = read_bundle(written(filled, tmp_path))
+    true = listed(w.collector, NOW + 9 * DAY, since=NOW - DAY)
+    forged = replace(true, signature=true.signature[:-1] + bytes([true.signature[-1] ^ 1]))
+    report = check_bundle(replace(bundle, crls=[forged]), w.trust)
+    assert report.holds
+    assert not report.revoked_later
 
 
 def test_the_receipt_that_a_collector_kept_proves_what_the_station_took(

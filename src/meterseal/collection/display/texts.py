@@ -331,6 +331,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "signers": ("签名者", "Signers"),
     "findings": ("问题", "Problems"),
+    "revoked_later": ("此后证书被吊销", "Received before"),
     "holes": ("缺失的序号", "Missing sequences"),
     "statements": ("此时段的报文（至多 20 条）", "Statements of this time (the first 20)"),
     "busy": ("正在进行另一次核验，请稍后重试。", "Another check is under way: try again later."),

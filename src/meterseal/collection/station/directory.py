@@ -62,7 +62,11 @@ class Directory:
         trust: TrustStore,
         crls: Iterable[CertificateRevocationList] = (),
         revocation: RevocationPolicy = RevocationPolicy.IF_AVAILABLE,
+        *,
+        in_hindsight: bool = False,
     ) -> None:
+        """With `in_hindsight` a list is known only from when it was issued on."""
+        self._in_hindsight = in_hindsight
         self._lock = threading.RLock()
         self._known: dict[bytes, Certificate] = {}
         self._helpers: dict[bytes, Certificate] = {}
@@ -163,12 +167,15 @@ class Directory:
         issuers = dict.fromkeys((*helpers, *self._helpers.values()))
         fitting = [each for each in issuers if each.subject.matches(certificate.issuer)]
         others = [each for each in issuers if each not in fitting]
+        crls = self._crls
+        if self._in_hindsight:
+            crls = tuple(crl for crl in crls if crl.this_update <= at)
         return verify_chain(
             [certificate, *[*fitting, *others][:_MAX_HELPERS]],
             self._trust,
             at=at,
             purpose=Purpose.ANY,
-            crls=self._crls,
+            crls=crls,
             revocation=revocation,
         )
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -210,7 +210,7 @@ class Scene:
             lines,
             ca_certificate=self.ca.certificate,
             ca_key=self.ca.key,
-            this_update=at - timedelta(days=1),
+            this_update=at,
             days=30,
             number=1 + len(revoked),
         )

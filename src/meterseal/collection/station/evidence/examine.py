@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meterseal.collection.envelope import verify_all
 from meterseal.collection.receipts import Verdict, open_receipt
 from meterseal.collection.sealing import digest_of, open_sealed
-from meterseal.collection.station.directory import Directory, Distrusted
+from meterseal.collection.station.directory import Directory, Distrusted, moment
 from meterseal.errors import MalformedData
+from meterseal.x509 import RevocationReason
+from meterseal.x509.revocation import lines_about
+from meterseal.x509.signature import Sm2Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,11 +23,19 @@ if TYPE_CHECKING:
     from meterseal.x509 import (
         Certificate,
         CertificateRevocationList,
+        RevokedCertificate,
         TrustStore,
         VerifiedChain,
     )
 
 __all__ = ["Examiner", "Finding", "Report", "check_bundle"]
+
+_PERHAPS_STOLEN: Final = {
+    RevocationReason.UNSPECIFIED,
+    RevocationReason.KEY_COMPROMISE,
+    RevocationReason.CA_COMPROMISE,
+    RevocationReason.AA_COMPROMISE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Report:
     """What was checked: statements by the subject that signed them, and everything wrong.
 
     `receipted` counts statements that a station signed for as stored; `missing` are sequences of
-    an epoch that lie between those present, as ranges (epoch, first, last).
+    an epoch that lie between those present, as ranges (epoch, first, last). `revoked_later` counts
+    valid statements whose signer was revoked after they came, by what the lists say of it.
     """
 
     statements: int = 0
@@ -48,6 +60,7 @@ class Report:
     receipted: int = 0
     signers: dict[str, int] = field(default_factory=dict)
     stations: set[str] = field(default_factory=set)
+    revoked_later: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     missing: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -81,8 +94,10 @@ class Examiner:
         certificates: Iterable[Certificate],
         crls: Iterable[CertificateRevocationList],
     ) -> None:
-        self._directory = Directory(trust, crls)
+        self._crls = tuple(crls)
+        self._directory = Directory(trust, self._crls, in_hindsight=True)
         self._directory.add(certificates)
+        self._lines: dict[bytes, list[tuple[Certificate, RevokedCertificate]]] = {}
 
     def statements(self, claims: Sequence[Claim], meter: str, report: Report) -> None:
         """Check statements of a meter, each with the certificates as they were when it came."""
@@ -104,6 +119,10 @@ class Examiner:
             chain = self._chain(sealed.envelope, claim.received_at, report, piece)
             if chain is not None:
                 opened.append((piece, chain, sealed.envelope))
+        self._judge(opened, report)
+        report.missing += _missing(sequences, report)
+
+    def _judge(self, opened: Sequence[tuple[str, VerifiedChain, Envelope]], report: Report) -> None:
         valid = verify_all([(chain.public_key(), envelope) for _, chain, envelope in opened])
         for (piece, chain, _), is_valid in zip(opened, valid, strict=True):
             if not is_valid:
@@ -112,7 +131,8 @@ class Examiner:
             report.valid += 1
             name = str(chain.leaf.subject)
             report.signers[name] = report.signers.get(name, 0) + 1
-        report.missing += _missing(sequences, report)
+            for told in sorted({_told(*each) for each in self._lines_about(chain)}):
+                report.revoked_later[told] = report.revoked_later.get(told, 0) + 1
 
     def receipts(self, encodings: Iterable[bytes], digests: set[bytes], report: Report) -> None:
         """Check receipts, and count the statements among `digests` that they sign for."""
@@ -137,24 +157,54 @@ class Examiner:
     def signer(
         self, envelope: Envelope | None, at: int, report: Report, piece: str
     ) -> VerifiedChain | None:
-        """Return the verified chain of whoever validly signed this at a time (UTC ms)."""
+        """Return the verified chain of whoever validly signed this at a time (UTC ms).
+
+        The time is the signer's own word, which a thief of the key may choose as he likes.
+        """
         if envelope is None:
             report.findings.append(Finding(piece, "it is not there"))
             return None
-        chain = self._chain(envelope, at, report, piece)
+        chain = self._chain(envelope, at, report, piece, is_own_word=True)
         if chain is not None and not verify_all([(chain.public_key(), envelope)])[0]:
             report.findings.append(Finding(piece, "the signature does not verify"))
             return None
         return chain
 
     def _chain(
-        self, envelope: Envelope, at: int, report: Report, piece: str
+        self, envelope: Envelope, at: int, report: Report, piece: str, *, is_own_word: bool = False
     ) -> VerifiedChain | None:
+        """Judge by the lists of the time, and by what later ones say of the time."""
         found = self._directory.find(envelope.key_id, at)
         if isinstance(found, Distrusted):
             report.findings.append(Finding(piece, found.detail))
             return None
+        for certificate, line in self._lines_about(found):
+            stolen = is_own_word and line.reason in _PERHAPS_STOLEN
+            if stolen or line.invalid_since <= moment(at):
+                report.findings.append(Finding(piece, _told(certificate, line)))
+                return None
         return found
+
+    def _lines_about(
+        self, chain: VerifiedChain
+    ) -> Sequence[tuple[Certificate, RevokedCertificate]]:
+        """What lists of any time say; of a hold only those of its time tell whether it is over."""
+        leaf = chain.leaf.fingerprint()
+        if leaf not in self._lines:
+            found = lines_about(chain.chain, self._crls, Sm2Scheme())
+            hold = RevocationReason.CERTIFICATE_HOLD
+            self._lines[leaf] = [each for each in found if each[1].reason is not hold]
+        return self._lines[leaf]
+
+
+def _told(certificate: Certificate, line: RevokedCertificate) -> str:
+    """What a list says, in words."""
+    reason = line.reason.name.lower().replace("_", " ")
+    since = ""
+    if line.invalid_since < line.revoked_at:
+        since = f", invalid since {line.invalid_since:%Y-%m-%d %H:%M:%S} UTC"
+    at = f"{line.revoked_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{certificate.subject} was revoked on {at}, {reason}{since}"
 
 
 def _is_named(chain: VerifiedChain, name: str) -> bool:
