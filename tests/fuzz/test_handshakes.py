@@ -38,7 +38,7 @@ def test_altered_handshakes_keep_every_promise(block: int) -> None:
 
 def test_a_planted_hole_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: a driver that lets any message pass."""
-    monkeypatch.setattr(Driver, "_check_type", lambda *_: None)
+    monkeypatch.setattr(Driver, "_awaited", lambda *_: None)
     found = 0
     for number in range(400):
         with contextlib.suppress(AssertionError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from meterseal.asn1 import der
@@ -69,4 +69,4 @@ def whole_seconds(moment: datetime) -> datetime:
     """Return an aware datetime in UTC without its fraction of a second."""
     if moment.utcoffset() is None:
         raise UsageError("a time without time zone was given; expected an aware datetime")
-    return moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond)
+    return moment.astimezone(UTC).replace(microsecond=0)

@@ -85,10 +85,6 @@ class Credential:
             raise UsageError(f"an OCSP response of {len(self.ocsp_response)} bytes")
         _require_pair(self.chain[0], self.key.public_key(), self.scheme)
 
-    def encoded(self) -> tuple[bytes, ...]:
-        """The chain in DER."""
-        return tuple(certificate.encoding for certificate in self.chain)
-
     @classmethod
     def of_pair(
         cls, certificates: Iterable[Certificate], key: Signer, encryption_key: Decryptor

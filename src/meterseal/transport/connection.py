@@ -31,7 +31,7 @@ from meterseal.transport.events import HandshakeCompleted, SessionReceived
 from meterseal.transport.negotiate import client_flow, server_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import TypeVar
 
     from meterseal.transport.config import ClientConfig, ServerConfig
@@ -121,7 +121,7 @@ class Connection:
             self._guarded(lambda: self._driver.receive_data(data))
         else:
             self._guarded(self._driver.receive_end)
-        return list(self._take_events())
+        return self._take_events()
 
     def read(self) -> bytes:
         """Return the application data received so far, empty if there is none."""
@@ -169,15 +169,18 @@ class Connection:
         if self._error is None:
             self._guarded(self._driver.close)
 
-    def _take_events(self) -> Iterator[Event]:
-        events, self._driver.events = self._driver.events, []
+    def _take_events(self) -> list[Event]:
+        events = self._driver.events
+        if not events:
+            return []
+        self._driver.events = []
         for event in events:
             if isinstance(event, HandshakeCompleted):
                 self._established = event
                 self._session = event.session
             elif isinstance(event, SessionReceived):
                 self._session = event.session
-            yield event
+        return events
 
     def _guarded(self, step: Callable[[], T]) -> T:
         if self._error is not None:
@@ -205,8 +208,7 @@ class Connection:
 
         One whose stream was merely cut may be: so says 7.2.1.
         """
-        for _ in self._take_events():
-            pass
+        self._take_events()
         if isinstance(self._error, Truncated):
             return
         if self._established and self._established.session:

@@ -36,7 +36,7 @@ from meterseal.transport.events import RECEIVED, SENT, PeerClosed, WarningReceiv
 from meterseal.transport.flow import Decrypt, Receive, Sign
 from meterseal.transport.messages import ChangeCipherSpec, HelloRequest, KeyUpdate
 from meterseal.transport.transcript import Transcript
-from meterseal.transport.wire import Cursor, vector24
+from meterseal.transport.wire import Cursor
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import (
@@ -304,21 +304,32 @@ class Driver:
     # --- handshake messages --------------------------------------------------------------
 
     def _receive_handshake(self, fragment: bytes) -> None:
+        if not self._messages and _is_one_message(fragment):  # as most senders cut them
+            kind = self._begin_message(fragment[0], len(fragment) - _MESSAGE_HEADER)
+            self._receive_message(kind, fragment)
+            return
         self._messages += fragment
         while len(self._messages) >= _MESSAGE_HEADER:
-            kind = self._awaited(self._messages[0])
             length = int.from_bytes(self._messages[1:_MESSAGE_HEADER], "big")
-            self._check_length(self._messages[0], length)
+            kind = self._begin_message(self._messages[0], length)
             end = _MESSAGE_HEADER + length
             if len(self._messages) < end:
                 return
             raw = bytes(self._messages[:end])
             del self._messages[:end]
-            self._observe(RECEIVED, HANDSHAKE, raw)
             self._receive_message(kind, raw)
 
+    def _begin_message(self, number: int, length: int) -> type[Message]:
+        """Return the kind of message that `number` begins, if it may stand here, so long."""
+        kind = self._awaited(number)
+        limits = self._limits
+        is_certificate = number == HandshakeType.CERTIFICATE
+        most = limits.certificates if is_certificate else limits.handshake_message
+        if length > most:
+            raise RecordOverflow(f"handshake message of {length} bytes, expected at most {most}")
+        return kind
+
     def _awaited(self, number: int) -> type[Message]:
-        """The kind of message that `number` begins, if it may stand here."""
         for kind in self._kinds:
             if number == kind.TYPE:
                 return kind
@@ -330,19 +341,13 @@ class Driver:
             raise UnexpectedMessage(f"{_name(number)} after the handshake")
         raise UnexpectedMessage(f"expected {self._expected()}, received {_name(number)}")
 
-    def _check_length(self, number: int, length: int) -> None:
-        limits = self._limits
-        is_certificate = number == HandshakeType.CERTIFICATE
-        most = limits.certificates if is_certificate else limits.handshake_message
-        if length > most:
-            raise RecordOverflow(f"handshake message of {length} bytes, expected at most {most}")
-
     def _is_nuisance(self, number: int) -> bool:
         """A HelloRequest: ignored while a handshake runs (RFC 5246, 7.4.1.1)."""
         is_request = number == HandshakeType.HELLO_REQUEST
         return is_request and self._is_client and not self._channel.is_tls13
 
     def _receive_message(self, kind: type[Message], raw: bytes) -> None:
+        self._observe(RECEIVED, HANDSHAKE, raw)
         cursor = Cursor(raw, _MESSAGE_HEADER)
         message = kind.decode(cursor)
         cursor.finish()
@@ -389,8 +394,14 @@ def _see_nothing(direction: str, content_type: int, raw: bytes) -> None:
 
 
 def encode_message(message: Message) -> bytes:
-    """Return a handshake message with its header (RFC 5246, 7.4)."""
-    return bytes((message.TYPE,)) + vector24(message.encode())
+    """Return a handshake message with its header, type and length (RFC 5246, 7.4)."""
+    body = message.encode()
+    return (message.TYPE << 24 | len(body)).to_bytes(_MESSAGE_HEADER, "big") + body
+
+
+def _is_one_message(fragment: bytes) -> bool:
+    length = int.from_bytes(fragment[1:_MESSAGE_HEADER], "big")
+    return len(fragment) == _MESSAGE_HEADER + length
 
 
 def _use_key(request: Sign | Decrypt) -> bytes:

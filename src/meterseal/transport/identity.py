@@ -120,27 +120,23 @@ def verify_client(entries: Sequence[bytes], config: ServerConfig, version: int) 
     return _paired(*pair, scheme)
 
 
-def may_offer(session: Session, config: ClientConfig, server_name: str | None) -> bool:
-    """Whether this configuration made the session, for this server, not too long ago.
+def may_offer(session: Session, config: ClientConfig, server_name: str | None) -> Peer | None:
+    """Return the server if this configuration made the session, for it, not too long ago.
 
-    The server's chain must verify today as it did then; who cannot offer shakes hands anew.
+    Its chain must verify today as it did then; who cannot offer shakes hands anew.
     """
-    return (
-        any(session.suite == suite.code for suite in config.suites)
-        and session.server_name == server_name
-        and session.policy == config.policy_digest()
-        and session.is_fresh(config.provider.now().timestamp())
-        and _still_verifies(session, config)
-    )
-
-
-def _still_verifies(session: Session, config: ClientConfig) -> bool:
+    if (
+        session.server_name != server_name
+        or session.policy != config.policy_digest()
+        or not session.is_fresh(config.provider.now().timestamp())
+        or all(session.suite != suite.code for suite in config.suites)
+    ):
+        return None
     version = config.algorithms.suites[session.suite].version
     try:
-        verify_server(session.peer_chain, config, session.server_name, version)
+        return verify_server(session.peer_chain, config, session.server_name, version)
     except CertificateRejected:
-        return False
-    return True
+        return None
 
 
 def check_certificate_verify(

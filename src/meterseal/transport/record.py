@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MAJOR_TLS: Final = 3
+_TYPES: Final = range(CHANGE_CIPHER_SPEC, APPLICATION_DATA + 1)
 _HEADER: Final = Struct(">BHH").unpack_from  # content type, version, length
 
 
@@ -59,7 +60,8 @@ class RecordInbox:
             self._forget_taken()
             return None
         content_type, version, length = _HEADER(buffer, start)
-        self._check_header(content_type, version, length)
+        if version != self.version or length > MAX_FRAGMENT or content_type not in _TYPES:
+            self._check_header(content_type, version, length)
         end = start + HEADER_LENGTH + length
         if len(buffer) < end:
             self._forget_taken()
@@ -92,7 +94,7 @@ class RecordInbox:
         self._offset = 0
 
     def _check_header(self, content_type: int, version: int, length: int) -> None:
-        if not CHANGE_CIPHER_SPEC <= content_type <= APPLICATION_DATA:
+        if content_type not in _TYPES:
             raise UnexpectedMessage(f"this is no TLS record: content type {content_type}")
         if version != self.version and (self.version is not None or not _is_known(version)):
             raise UnsupportedVersion(f"record of version {version:#06x}")

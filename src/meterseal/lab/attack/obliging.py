@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meterseal.transport import ClientConfig, ServerConfig
+    from meterseal.transport.flow import Answer
     from meterseal.transport.messages import Message
 
     Prepare = Callable[[Connection], None]
@@ -38,14 +39,14 @@ class _Unmarked(bytes):
 def blind_to_marks(client: Connection) -> None:
     """Ignore the mark of a server that could do better, as before RFC 8446 (4.1.3)."""
     driver = client._driver  # noqa: SLF001
-    honest = driver._resume  # noqa: SLF001
+    honest = driver._advance  # noqa: SLF001
 
-    def resume(answer: Message | bytes) -> None:
+    def advance(answer: Answer) -> None:
         if isinstance(answer, ServerHello):
             answer = replace(answer, random=_Unmarked(answer.random))
         honest(answer)
 
-    driver._resume = resume  # type: ignore[method-assign]  # noqa: SLF001
+    driver._advance = advance  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def begins_again(config: ServerConfig) -> Prepare:
@@ -53,16 +54,16 @@ def begins_again(config: ServerConfig) -> Prepare:
 
     def prepare(server: Connection) -> None:
         driver = server._driver  # noqa: SLF001
-        honest = driver._check_type  # noqa: SLF001
+        honest = driver._awaited  # noqa: SLF001
 
-        def check(number: int) -> None:
+        def awaited(number: int) -> type[Message]:
             if driver.is_established and number == HandshakeType.CLIENT_HELLO:
                 driver.is_established = False
                 driver.transcript = Transcript()
                 driver.start(server_flow(driver, config))
-            honest(number)
+            return honest(number)
 
-        driver._check_type = check  # type: ignore[method-assign]  # noqa: SLF001
+        driver._awaited = awaited  # type: ignore[method-assign]  # noqa: SLF001
 
     return prepare
 

@@ -52,10 +52,11 @@ _SESSION_ID_LENGTH: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The client's side of the negotiation: its hello and the session it would resume."""
+    """The client's side: its hello, and the session it would resume, with whom."""
 
     hello: ClientHello
     session: ClassicSession | None
+    peer: identity.Peer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Choice:
 def make_offer(config: ClientConfig, server_name: str | None, session: Session | None) -> Offer:
     """Write the ClientHello; `session` is offered only if this configuration made it."""
     usable = session if isinstance(session, ClassicSession) else None
-    if usable is not None and not _may_offer(usable, config, server_name):
+    peer = None if usable is None else _may_offer(usable, config, server_name)
+    if peer is None:
         usable = None
     suites = _usable_suites(config)
     hello = ClientHello(
@@ -87,12 +89,14 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     )
     if suites[0].version == TLS12:
         hello.extensions = _client_extensions(config, server_name, usable)
-    return Offer(hello, usable)
+    return Offer(hello, usable, peer)
 
 
-def _may_offer(session: ClassicSession, config: ClientConfig, server_name: str | None) -> bool:
+def _may_offer(
+    session: ClassicSession, config: ClientConfig, server_name: str | None
+) -> identity.Peer | None:
     if session.ticket and not config.offer_tickets:
-        return False
+        return None
     return identity.may_offer(session, config, server_name)
 
 

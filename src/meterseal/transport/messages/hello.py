@@ -53,6 +53,17 @@ class ClientHello:
     compression_methods: bytes = b"\0"
     extensions: Extensions = field(default_factory=dict)
 
+    def with_extension(self, number: int, body: bytes) -> ClientHello:
+        """Return the same hello with one extension more, at the end."""
+        return ClientHello(
+            self.client_version,
+            self.random,
+            self.session_id,
+            self.cipher_suites,
+            self.compression_methods,
+            {**self.extensions, number: body},
+        )
+
     @classmethod
     def decode(cls, body: Cursor) -> Self:
         """Read the fields in the order of the standard."""

@@ -167,11 +167,9 @@ def _receive_encrypted_extensions(offer: Offer) -> Flow[Extensions]:
 def _receive_proof(
     driver: Driver, config: ClientConfig, server_name: str | None, offer: Offer, answer: Answer
 ) -> Flow[_Proof]:
-    """The server's certificate and its proof; a resumed one's stored chain must still verify."""
-    if answer.is_resumed and offer.session is not None:
-        entries = offer.session.peer_chain
-        peer = identity.verify_server(entries, config, offer.session.server_name, TLS13)
-        return _Proof(steps.PeerProven(peer))
+    """The server's certificate and its proof; a resumed one's was verified to offer the session."""
+    if answer.is_resumed:
+        return _Proof(steps.PeerProven(offer.peer))
     request: Tls13CertificateRequest | None = None
     following = yield from receive_either(Tls13CertificateRequest, Tls13Certificate)
     if isinstance(following, Tls13CertificateRequest):
@@ -229,5 +227,5 @@ def _send_proof(
     if credential is None or scheme.code not in schemes:
         driver.send(Tls13Certificate(b"", ()))
         return
-    driver.send(Tls13Certificate.of(credential.encoded()))
+    driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
     yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.CLIENT_CONTEXT)

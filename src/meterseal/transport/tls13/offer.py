@@ -55,11 +55,12 @@ _IN_RETRY_REQUEST: Final = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The client's hello, the keys behind its shares, and the session it would resume."""
+    """The client's hello, the keys behind its shares, and the session it would resume with whom."""
 
     hello: ClientHello
     shares: dict[int, KeyShare]
     session: Tls13Session | None
+    peer: identity.Peer | None
     algorithms: Algorithms
 
 
@@ -77,8 +78,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     """Write the hello; `session` is offered only if this configuration made it."""
     constant = once(config, _constant_part)
     usable = session if isinstance(session, Tls13Session) else None
-    if usable is not None and not identity.may_offer(usable, config, server_name):
-        usable = None
+    peer = None if usable is None else identity.may_offer(usable, config, server_name)
     shares = {group: config.provider.key_share(group) for group in constant.with_share}
     hello = ClientHello(
         client_version=TLS12,
@@ -91,7 +91,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
             ext.KEY_SHARE: _encode_shares(shares),
         },
     )
-    return Offer(hello, shares, usable, config.algorithms)
+    return Offer(hello, shares, usable if peer else None, peer, config.algorithms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,7 @@ def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> byt
     milliseconds = round((config.provider.now().timestamp() - session.created) * 1000)
     age = (milliseconds + session.age_add) & 0xFFFFFFFF
     unproven = OfferedPsks(((session.ticket, age),), (bytes(_BINDER_LENGTH),))
-    extensions = {**offer.hello.extensions, ext.PRE_SHARED_KEY: unproven.encode()}
-    raw = encode_message(replace(offer.hello, extensions=extensions))
+    raw = encode_message(offer.hello.with_extension(ext.PRE_SHARED_KEY, unproven.encode()))
     covered = raw[: -unproven.binders_length]
     running = config.provider.new_hash(suite.hash_name) if before is None else before
     running.update(covered)
@@ -181,7 +180,7 @@ def answer_retry(
     if session is not None and offer.algorithms.suites[session.suite].hash_name != suite.hash_name:
         session = None
     hello = replace(offer.hello, extensions=extensions)
-    return Offer(hello, shares, session, offer.algorithms), suite
+    return replace(offer, hello=hello, shares=shares, session=session), suite
 
 
 def accept_server_hello(hello: ServerHello, offer: Offer, retried: CipherSuite | None) -> Answer:

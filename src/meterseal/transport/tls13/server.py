@@ -176,15 +176,18 @@ def _send_proof(driver: Driver, config: ServerConfig, status: bytes | None) -> F
 
 
 def _certificate(config: ServerConfig) -> bytes:
-    return encode_message(Tls13Certificate.of(config.credential.encoded()))
+    return _encode_chain(config, {})
 
 
 def _stapled_certificate(config: ServerConfig) -> bytes:
     """With the OCSP response about it (RFC 8446, 4.4.2.1)."""
-    credential = config.credential
-    status = CertificateStatus(credential.ocsp_response or b"").encode()
-    chain = credential.encoded()
-    return encode_message(Tls13Certificate.of(chain, {ext.STATUS_REQUEST: status}))
+    status = CertificateStatus(config.credential.ocsp_response or b"").encode()
+    return _encode_chain(config, {ext.STATUS_REQUEST: status})
+
+
+def _encode_chain(config: ServerConfig, about_first: Extensions) -> bytes:
+    chain = (certificate.encode() for certificate in config.credential.chain)
+    return encode_message(Tls13Certificate.of(chain, about_first))
 
 
 def _certificate_request(config: ServerConfig) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meterseal.errors import CertificateRejected, HandshakeProofFailed
@@ -101,6 +101,7 @@ def send_ticket(
     if config.ticket_keys is None and config.session_cache is None:
         return
     lifetime = min(config.session_lifetime, _MAX_LIFETIME)
+    handle = config.provider.random_bytes(_HANDLE_LENGTH) if config.ticket_keys is None else b""
     session = Tls13Session(
         suite=choice.suite.code,
         psk=resumption.psk(_NONCE),
@@ -109,6 +110,7 @@ def send_ticket(
         policy=config.policy_digest(),
         server_name=choice.server_name,
         peer_chain=peer.entries() if peer else (),
+        session_id=handle,
     )
     age_add = int.from_bytes(config.provider.random_bytes(4), "big")
     driver.send(Tls13NewSessionTicket(lifetime, age_add, _NONCE, _ticket(session, config)))
@@ -117,7 +119,6 @@ def send_ticket(
 def _ticket(session: Tls13Session, config: ServerConfig) -> bytes:
     if config.ticket_keys is not None:
         return config.ticket_keys.seal(session)
-    handle = config.provider.random_bytes(_HANDLE_LENGTH)
     if config.session_cache is not None:
-        config.session_cache.store(replace(session, session_id=handle))
-    return handle
+        config.session_cache.store(session)
+    return session.session_id
