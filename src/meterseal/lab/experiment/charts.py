@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from meterseal.lab.experiment.compare import SIZES
+from meterseal.lab.experiment.compare import SIZE_NAMES, SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ _COLOURS = ("#0b6e4f", "#c8793a", "#d9b38c", "#7a5195", "#4a7fb0")
 _BETTER, _WORSE, _LEFT = "#0b6e4f", "#b23a48", "#9aa5a8"
 _OPERATIONS = ("sign", "verify", "authenticate", "agree")
 _MICRO, _MILLI = 1e6, 1e3
+_ROOM = 0.06  # of the height: what a figure below a bar needs
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -76,7 +77,7 @@ def draw_protection(measured: Sequence[Measured]) -> str:
             )
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_xticks(SIZES, ["16 B", "256 B", "4 KiB", "64 KiB", "1 MiB"])
+        axes.set_xticks(SIZES, [SIZE_NAMES[size] for size in SIZES])
         axes.set_xlabel("data that is sealed by one end and opened by the other")
         axes.set_ylabel("microseconds of CPU, median")
         axes.grid(alpha=0.3)
@@ -114,7 +115,7 @@ def draw_handshakes(measured: Sequence[Handshake]) -> str:
 
 
 def draw_steps(steps: Sequence[Step]) -> str:
-    """A waterfall: what is left after each step, and what the step took or cost."""
+    """A waterfall: what is left after each step, in figures, and what the step took or cost."""
     times = [step.time.median * _MICRO for step in steps]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8.6, 3.9))
@@ -123,7 +124,15 @@ def draw_steps(steps: Sequence[Step]) -> str:
             before = times[place - 1] if place else 0.0
             colour = _LEFT if not place else _BETTER if now < before else _WORSE
             axes.bar(place, abs(now - before), bottom=min(now, before), color=colour, width=0.6)
-            axes.text(place, max(now, before), f"{now:.1f} µs", ha="center", va="bottom")
+            below = place and _ROOM * max(times) < now < before  # beside the level it reached
+            axes.annotate(
+                f"{now:.1f} µs",
+                (place, now if below else max(now, before)),
+                (0, -3 if below else 3),
+                textcoords="offset points",
+                ha="center",
+                va="top" if below else "bottom",
+            )
             if place + 1 < len(times):
                 axes.plot([place - 0.3, place + 1.3], [now, now], color="#555555", linewidth=0.7)
         axes.set_xticks(range(len(steps)), [_broken(step.name) for step in steps])
@@ -175,7 +184,7 @@ def _time(measured: Sequence[Measured], scheme: str, operation: str, size: int |
 
 def _broken(name: str) -> str:
     """Two lines for a long name."""
-    words = name.split(" ")
+    words = name.replace("+ ", "+\N{NO-BREAK SPACE}").split(" ")
     half = (len(words) + 1) // 2
     return " ".join(words[:half]) + "\n" + " ".join(words[half:])
 

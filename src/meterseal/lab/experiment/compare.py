@@ -13,9 +13,10 @@ from meterseal.lab.experiment.timing import Operation, Spread, measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["SIZES", "Measured", "compare"]
+__all__ = ["SIZES", "SIZE_NAMES", "Measured", "compare"]
 
-SIZES = (16, 256, 4096, 65_536, 1_048_576)
+SIZE_NAMES = {16: "16 B", 256: "256 B", 4096: "4 KiB", 65_536: "64 KiB", 1_048_576: "1 MiB"}
+SIZES = tuple(SIZE_NAMES)
 _READING = b"000000000001 2026-11-23T08:15:00Z 00001234.56 kWh 0000012.34 kvarh"
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from meterseal import __version__
 from meterseal.crypto.backends import available_backends, backend
 from meterseal.lab.experiment import charts, verdict
-from meterseal.lab.experiment.compare import SIZES, Measured, compare
+from meterseal.lab.experiment.compare import SIZE_NAMES, SIZES, Measured, compare
 from meterseal.lab.experiment.handshakes import Handshake, handshakes
 from meterseal.lab.experiment.hello import FIGURE_11, Hello, dissect
 from meterseal.lab.experiment.ladder import (
@@ -131,6 +131,7 @@ def _page(results: Results) -> str:
         schemes=SCHEMES,
         operations=_OPERATIONS,
         sizes=SIZES,
+        size_names=SIZE_NAMES,
         backends=available_backends(),
         time_of=_finder(results.comparison),
         wins=verdict.wins(results.comparison),

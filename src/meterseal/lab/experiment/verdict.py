@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meterseal.lab.experiment.compare import SIZE_NAMES
 from meterseal.lab.experiment.schemes import Optimised, TraditionalPython
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from meterseal.lab.experiment.handshakes import Handshake
 
 __all__ = ["losses", "slower_handshakes", "undecided", "wins"]
-
-_NAMES = {16: "16 B", 256: "256 B", 4096: "4 KiB", 65_536: "64 KiB", 1_048_576: "1 MiB"}
 
 
 def wins(measured: Sequence[Measured]) -> list[str]:
@@ -82,7 +81,7 @@ def _pairs(measured: Sequence[Measured]) -> Iterator[tuple[Measured, Measured]]:
 
 
 def _what(one: Measured) -> str:
-    return one.operation if one.size is None else f"{one.operation} {_NAMES[one.size]}"
+    return one.operation if one.size is None else f"{one.operation} {SIZE_NAMES[one.size]}"
 
 
 def _times(slow: Measured, quick: Measured) -> str:
