@@ -74,6 +74,7 @@ ONLY_READ = {
     "python benchmarks/connections.py --sockets 10000 --loopback 256"
     " --json build/bench.json": MEASURES,
     "python benchmarks/python_share.py": MEASURES,
+    "python benchmarks/primitives.py --chart speed.svg": MEASURES,
     "python benchmarks/primitives.py --only sm2": MEASURES,
     "python benchmarks/instructions.py": MEASURES,
     "METERSEAL_BACKEND=x86-64 valgrind --tool=callgrind --callgrind-out-file=build/sign.out"
