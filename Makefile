@@ -80,7 +80,9 @@ bench: setup  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/python_share.py
 	$(BIN)/python benchmarks/station.py
 	$(BIN)/python benchmarks/metering.py
-	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/pipeline.py --json build/pipeline.json
+	$(BIN)/python benchmarks/page.py build/bench.json build/pipeline.json \
+		--page build/connections.md --chart build/connections.svg
 
 docs: setup  ## guides and reference as a site, in build/docs: open build/docs/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
