@@ -21,7 +21,7 @@ from meterseal.errors import (
     UnexpectedMessage,
     UsageError,
 )
-from meterseal.lab.attack.oracle import PADDINGS, padded
+from meterseal.lab.attack.oracle_padding import PADDINGS, padded
 from meterseal.lab.attack.wire import records
 from meterseal.transport import TLS13_SUITES
 from support.tlcp import ECC, ECC_CBC, tlcp_client, tlcp_server

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meterseal.errors import AlertDescription, PeerError
-from meterseal.lab.attack.oracle import bad_premasters
+from meterseal.lab.attack.oracle_premaster import bad_premasters
 from meterseal.lab.attack.wire import records
 from meterseal.transport import CipherSuite, ClientAuthentication, Connection
 from meterseal.transport.classic import client as classic_client
