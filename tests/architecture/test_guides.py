@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from support.markdown import ROOT, blocks
 from support.pages import run
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 OF_THEIR_OWN = {"field-protocols.md"}  # tests/collection/test_field_protocols_guide.py
 
 
-def blocks(guide: Path) -> list[str]:
-    text = guide.read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+def python_of(guide: Path) -> list[str]:
+    return [text for language, text in blocks(guide) if language == "python"]
 
 
 GUIDES = [
     guide
     for guide in (ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md")))
-    if guide.name not in OF_THEIR_OWN and blocks(guide)
+    if guide.name not in OF_THEIR_OWN and python_of(guide)
 ]
 SHOWN = {
     "library.md": (
@@ -54,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
 def test_the_blocks_of_a_guide_run_in_order(guide: Path, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "\n".join(blocks(guide))],
+        [sys.executable, "-W", "error", "-c", "\n".join(python_of(guide))],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -15,16 +15,15 @@ import pytest
 from meterseal.crypto import sm2
 from meterseal.crypto.provider import SmProvider
 from meterseal.errors import MeterSealError
+from meterseal.lab.attack.eavesdropper import Recorded
+from meterseal.lab.attack.wire import CLIENT, SERVER
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,
     TLS13_SUITES,
     ClientAuthentication,
 )
-from meterseal.transport.codepoints import HandshakeType, NamedGroup
-from meterseal.transport.events import RECEIVED, SENT
-from meterseal.transport.recording import KeyLog, Recording
-from meterseal.transport.trace import Trace
+from meterseal.transport.codepoints import NamedGroup
 from support.identities import NOW, world
 from support.tlcp import ECC, ECC_CBC, ECDHE, ECDHE_CBC
 from support.wire import client_config, link, server_config
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 TLS12, TLS13 = TLS12_SUITES[0], TLS13_SUITES[0]
 HYBRID, PLAIN = (int(NamedGroup.CURVE_SM2_MLKEM768),), (int(NamedGroup.CURVE_SM2),)
-POINT, RECORD, MESSAGE, RANDOM = 65, 5, 4, slice(6, 38)
+POINT = 65
 READING = b"230.1 V, 5.123 A"
 
 
@@ -67,12 +66,11 @@ class Leaking(SmProvider):
         return Leak(super().pair_key_share(key, is_initiator=is_initiator), self.leaked)
 
 
-class Recorded:
-    """A session of two ends with certificates as it crossed the wire, and what was stolen since."""
+class Session:
+    """A session of two ends with certificates, recorded, and what was stolen since."""
 
     def __init__(self, suite: CipherSuite, groups: tuple[int, ...] = PLAIN) -> None:
-        self.suite = suite
-        self.wire: list[tuple[str, bytes]] = []
+        self._seen: dict[str, list[bytes]] = {CLIENT: [], SERVER: []}
         own, provider = world(), Leaking()
         pairs = (own.client_pair, own.server_pair)
         client, server = pairs if suite in TLCP_SUITES else (own.client, own.server)
@@ -90,54 +88,23 @@ class Recorded:
         assert not ends.errors
         ends.client.send_data(READING)
         ends.run()
+        self.recorded = Recorded(self._seen)
         self.ephemeral = provider.leaked
         self.stolen = [key for each in (client, server) for key in keys_of(each)]
+        self._read = self.recorded.open_tls13 if suite is TLS13 else self.recorded.open_classic
 
     def _note(self, sender: str, _: int, record: bytes) -> bytes:
-        self.wire.append((SENT if sender == "client" else RECEIVED, record))
+        self._seen[sender].append(record)
         return record
 
-    def messages(self) -> list[bytes]:
+    def shown(self) -> bytes:
         """The handshake as far as everybody can read it."""
-        found: list[bytes] = []
-        for _, record in self.wire:
-            if record[0] != 22:
-                break
-            rest = record[RECORD:]
-            while rest:
-                end = MESSAGE + int.from_bytes(rest[1:MESSAGE], "big")
-                found.append(rest[:end])
-                rest = rest[end:]
-        return found
+        both = (self.recorded.messages(sender).values() for sender in (CLIENT, SERVER))
+        return b"".join(each for messages in both for each in messages)
 
     def opens_with(self, secret: bytes) -> bool:
         """Whether the thief reads on with this as the secret of the key agreement."""
-        return any(self._reads(KeyLog.parse("\n".join(lines))) for lines in self._key_logs(secret))
-
-    def _key_logs(self, secret: bytes) -> Iterator[list[str]]:
-        provider, messages = SmProvider(), self.messages()
-        client, server = (each[RANDOM] for each in messages[:2])
-        if self.suite is TLS13:
-            schedule = provider.key_schedule(self.suite.protection)
-            schedule.handshake_protection(secret, digest(b"".join(messages[:2])), True)
-            names = zip(("CLIENT", "SERVER"), schedule.traffic_secrets(), strict=True)
-            yield [f"{who}_HANDSHAKE_TRAFFIC_SECRET {client.hex()} {it.hex()}" for who, it in names]
-            return
-        kinds = [each[0] for each in messages]
-        session = b"".join(messages[: kinds.index(HandshakeType.CLIENT_KEY_EXCHANGE) + 1])
-        for master in (
-            provider.master_secret(self.suite.hash_name, secret, client, server),
-            provider.extended_master_secret(self.suite.hash_name, secret, digest(session)),
-        ):
-            yield [f"CLIENT_RANDOM {client.hex()} {master.to_bytes().hex()}"]
-
-    def _reads(self, log: KeyLog) -> bool:
-        lines: list[str] = []
-        recording = Recording(Trace(lines.append), log)
-        for direction, record in self.wire:
-            recording.receive_data(direction, record)
-        sought = "EncryptedExtensions" if self.suite is TLS13 else f"data, {len(READING)} bytes"
-        return any(sought in line for line in lines)
+        return self._read(secret) == READING
 
 
 def keys_of(credential: Any) -> list[sm2.PrivateKey]:  # noqa: ANN401
@@ -145,17 +112,11 @@ def keys_of(credential: Any) -> list[sm2.PrivateKey]:  # noqa: ANN401
     return [credential.key, *([encryption.key] if encryption else [])]
 
 
-def digest(data: bytes) -> bytes:
-    hashed = SmProvider().new_hash("sm3")
-    hashed.update(data)
-    return hashed.digest()
-
-
-def guesses(recorded: Recorded) -> Iterable[bytes]:
+def guesses(session: Session) -> Iterable[bytes]:
     """All that the stolen keys give with what the handshake shows."""
-    shown = b"".join(recorded.messages())
+    shown = session.shown()
     places = [at for at in range(len(shown)) if shown[at] in {0x04, 0x30}]
-    for key in recorded.stolen:
+    for key in session.stolen:
         for at in places:
             yield from agreed(key, shown[at : at + POINT])
             yield from decrypted(key, shown[at:])
@@ -187,18 +148,18 @@ def decrypted(key: sm2.PrivateKey, data: bytes) -> Iterator[bytes]:
     ids=["TLS 1.3 hybrid", "TLS 1.3", "TLS 1.2", "TLCP ECDHE GCM", "TLCP ECDHE CBC"],
 )
 def test_stolen_keys_open_no_session_of_before(suite: CipherSuite, groups: tuple[int, ...]) -> None:
-    recorded = Recorded(suite, groups)
-    tried = list(guesses(recorded))
-    assert len(tried) >= len(recorded.stolen), "he had something to try"
-    assert not any(map(recorded.opens_with, tried))
-    assert any(map(recorded.opens_with, recorded.ephemeral)), "he would have known how"
+    session = Session(suite, groups)
+    tried = list(guesses(session))
+    assert len(tried) >= len(session.stolen), "he had something to try"
+    assert not any(map(session.opens_with, tried))
+    assert any(map(session.opens_with, session.ephemeral)), "he would have known how"
 
 
 @pytest.mark.parametrize("suite", [ECC, ECC_CBC], ids=["TLCP ECC GCM", "TLCP ECC CBC"])
 def test_the_ecc_suites_of_tlcp_are_opened_by_the_stolen_encryption_key(suite: CipherSuite) -> None:
-    recorded = Recorded(suite)
-    assert any(map(recorded.opens_with, guesses(recorded)))
+    session = Session(suite)
+    assert any(map(session.opens_with, guesses(session)))
     encryption = world().server_pair.encryption
     assert encryption is not None
-    recorded.stolen = [key for key in recorded.stolen if key != encryption.key]
-    assert not any(map(recorded.opens_with, guesses(recorded))), "this very key, and no other"
+    session.stolen = [key for key in session.stolen if key != encryption.key]
+    assert not any(map(session.opens_with, guesses(session))), "this very key, and no other"

@@ -16,6 +16,7 @@ from meterseal.transport.codepoints import (
     CHANGE_CIPHER_SPEC,
     HANDSHAKE,
     HEADER_LENGTH,
+    CipherSuiteCode,
     ExtensionType,
     HandshakeType,
 )
@@ -89,8 +90,10 @@ class Recorded:
             master = MasterSecret.derive_extended(pre_master, sm3(self._until_exchange()).digest())
         else:
             master = MasterSecret.derive(pre_master, *randoms)
-        version = self.server_hello.server_version
-        _, opener = master.gcm_protection(*randoms, version, is_client=False)
+        version, suite = self.server_hello.server_version, self.server_hello.cipher_suite
+        is_cbc = suite in {CipherSuiteCode.ECC_SM4_CBC_SM3, CipherSuiteCode.ECDHE_SM4_CBC_SM3}
+        protection = master.cbc_protection if is_cbc else master.gcm_protection
+        _, opener = protection(*randoms, version, is_client=False)
         return _open_all(opener, self._protected(CLIENT))
 
     def _until_exchange(self) -> bytes:
