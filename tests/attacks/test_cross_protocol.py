@@ -23,7 +23,9 @@ from meterseal.transport import (
     EncryptionCredential,
 )
 from meterseal.transport.classic.exchange import Randoms, client_exchange, server_exchange
+from meterseal.transport.codepoints import ExtensionType
 from meterseal.transport.driver import _use_key
+from meterseal.transport.extensions import encode_uint16_list
 from meterseal.transport.flow import Sign, sign_digest, sign_message
 from meterseal.transport.identity import Peer, check_certificate_verify
 from meterseal.transport.messages import (
@@ -113,7 +115,10 @@ def ran(flow: Generator[Any, Any, Any]) -> Any:  # noqa: ANN401
 def key_exchange(suite: CipherSuite) -> Said:
     make = server_config if suite is TLS12 else tlcp_server
     randoms = Randoms(os.urandom(32), os.urandom(32))
-    message = ran(server_exchange(suite, make(credential=CREDENTIAL)).announce(randoms))
+    schemes = (client_config().algorithms.signatures_tls12[0].code,)
+    extensions = {int(ExtensionType.SIGNATURE_ALGORITHMS): encode_uint16_list(schemes)}
+    exchange = server_exchange(suite, make(credential=CREDENTIAL), extensions)
+    message = ran(exchange.announce(randoms))
     if suite is ECC:
         return Said(message.signature, randoms)
     return Said(message.signature, randoms, message.group, message.public)
@@ -124,7 +129,7 @@ def tls13_proof(context: bytes) -> Said:
     driver: Any = SimpleNamespace(
         transcript=SimpleNamespace(digest=lambda: digest), send=sent.append
     )
-    scheme = client_config().algorithms.signature_tls13
+    scheme = client_config().algorithms.signatures_tls13[0]
     ran(steps.send_certificate_verify(driver, KEY, scheme, context))
     return Said(sent[0].signature, digest=digest)
 
@@ -172,11 +177,11 @@ def check_key_exchange(suite: CipherSuite, said: Said, group: int | None = None)
 
 def check_tls13_proof(said: Said, context: bytes) -> None:
     driver: Any = SimpleNamespace(transcript=SimpleNamespace(digest=lambda: said.digest))
-    scheme = client_config().algorithms.signature_tls13
-    flow = steps.receive_certificate_verify(driver, PEER, scheme, context)
+    schemes = client_config().algorithms.signatures_tls13
+    flow = steps.receive_certificate_verify(driver, PEER, schemes, context)
     next(flow)
     with pytest.raises(StopIteration):
-        flow.send(CertificateVerify(scheme.code, said.signature))
+        flow.send(CertificateVerify(schemes[0].code, said.signature))
 
 
 def check_proof(said: Said, form: CertificateVerifyForm) -> None:

@@ -42,6 +42,7 @@ __all__ = [
 _GROUPS_SM2 = (30, 41)
 _GROUP_HYBRID = 4590
 _POINT_LENGTH = 65
+_RANDOM_LENGTH = 32
 
 
 class Hash(Protocol):
@@ -85,18 +86,6 @@ class MasterSecret(Protocol):
 
     def verify_data(self, label: bytes, transcript_hash: bytes, /) -> bytes:
         """Return the twelve bytes of a Finished (RFC 5246, 7.4.9)."""
-        ...
-
-    def cbc_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[Sealer, Opener]:
-        """As `gcm_protection`, for MAC-then-encrypt (RFC 5246, 6.2.3.2)."""
-        ...
-
-    def gcm_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[Sealer, Opener]:
-        """Return our sealer and opener from the key block (RFC 5246, 6.3)."""
         ...
 
     def to_bytes(self) -> bytes:
@@ -318,6 +307,21 @@ class Provider(Protocol):
         """Take back what `MasterSecret.to_bytes` gave."""
         ...
 
+    def record_protection(
+        self,
+        protection: str,
+        secret: MasterSecret,
+        randoms: bytes,
+        version: int,
+        *,
+        is_client: bool,
+    ) -> tuple[Sealer, Opener]:
+        """Return our sealer and opener from the key block (RFC 5246, 6.3).
+
+        `randoms` are the client's and the server's 32 bytes.
+        """
+        ...
+
     def key_schedule(self, protection: str, psk: Psk | None = None) -> KeySchedule:
         """Return the key schedule of a TLS 1.3 handshake, with or without a pre-shared key."""
         ...
@@ -398,6 +402,24 @@ class SmProvider:
     def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
         """Take back a master secret from a ticket."""
         return record.MasterSecret.from_bytes(secret, hash_name)
+
+    def record_protection(
+        self,
+        protection: str,
+        secret: MasterSecret,
+        randoms: bytes,
+        version: int,
+        *,
+        is_client: bool,
+    ) -> tuple[Sealer, Opener]:
+        """Return sealer and opener of sm4-gcm or sm4-cbc-sm3; `secret` must be one of ours."""
+        if not isinstance(secret, record.MasterSecret):
+            raise UsageError("this provider takes its own master secrets alone")
+        client, server = randoms[:_RANDOM_LENGTH], randoms[_RANDOM_LENGTH:]
+        if protection == "sm4-cbc-sm3":
+            return secret.cbc_protection(client, server, version, is_client)
+        _require("sm4-gcm", protection)
+        return secret.gcm_protection(client, server, version, is_client)
 
     def key_schedule(self, protection: str, psk: Psk | None = None) -> KeySchedule:
         """Return a schedule over HKDF-SM3 for sm4-gcm or sm4-ccm; `psk` must be one of ours."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from meterseal.crypto.sm2 import DEFAULT_ID
 from meterseal.errors import (
     CertificateRejected,
     HandshakeProofFailed,
@@ -143,13 +144,16 @@ def check_certificate_verify(
     signature: bytes,
     peer: Peer,
     contents: Sequence[tuple[CertificateVerifyForm, bytes]],
+    identifier: bytes = DEFAULT_ID,
 ) -> None:
     """Check that the client holds its signing key: that it signed what one of the forms signs."""
     key = peer.verifier()
     for form, content in contents:
-        is_digest = form is CertificateVerifyForm.BARE_DIGEST
         with contextlib.suppress(InvalidSignature):
-            (key.verify_digest if is_digest else key.verify)(signature, content)
+            if form is CertificateVerifyForm.BARE_DIGEST:
+                key.verify_digest(signature, content)
+            else:
+                key.verify(signature, content, identifier)
             return
     raise HandshakeProofFailed("the signature of CertificateVerify does not verify")
 

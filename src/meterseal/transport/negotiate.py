@@ -164,7 +164,7 @@ def _join(offer: Offer, classic: ClassicOffer, config: ClientConfig) -> tuple[Of
     extensions = {**second, **first}
     for number in (ext.SUPPORTED_GROUPS, ext.SIGNATURE_ALGORITHMS):
         both = (*decode_uint16_list(first[number]), *decode_uint16_list(second[number]))
-        extensions[number] = encode_uint16_list(both)
+        extensions[number] = encode_uint16_list(dict.fromkeys(both))
     extensions[ext.SUPPORTED_VERSIONS] = encode_supported_versions((TLS13, TLS12))
     hello = replace(
         offer.hello,

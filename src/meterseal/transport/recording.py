@@ -184,9 +184,10 @@ class Recording:
 
     def _classic_opener(self, suite: CipherSuite, secret: bytes, direction: str) -> Opener:
         master = self._provider.restore_master_secret(suite.hash_name, secret)
-        derive = master.gcm_protection if suite.is_aead else master.cbc_protection
-        reads_as_client = direction != SENT
-        return derive(self._client_random, self._server_random, suite.version, reads_as_client)[1]
+        randoms, reads_as_client = self._client_random + self._server_random, direction != SENT
+        return self._provider.record_protection(
+            suite.protection, master, randoms, suite.version, is_client=reads_as_client
+        )[1]
 
 
 class _ClosedClassic:

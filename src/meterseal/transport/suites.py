@@ -20,7 +20,10 @@ class Agreement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CipherSuite:
-    """One suite: its code point, its name, and the algorithms the provider is asked for."""
+    """One suite: its code point, its name, and the algorithms the provider is asked for.
+
+    `authentication` is that of the signatures which a suite of TLS 1.2 goes with.
+    """
 
     code: int
     name: str
@@ -28,6 +31,7 @@ class CipherSuite:
     agreement: Agreement
     hash_name: str
     protection: str
+    authentication: str = ""
 
     @property
     def is_aead(self) -> bool:

@@ -7,9 +7,18 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from meterseal.errors import PeerError
 from meterseal.transport.codepoints import HANDSHAKE, ExtensionType, HandshakeType
-from meterseal.transport.extensions import decode_protocols
-from meterseal.transport.messages import ClientHello, ServerHello
+from meterseal.transport.events import RECEIVED
+from meterseal.transport.extensions import decode_protocols, decode_uint16_list
+from meterseal.transport.messages import (
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    ServerHello,
+    ServerKeyExchange,
+    Tls13CertificateRequest,
+)
 from meterseal.transport.wire import Cursor
 from peers.bogo.options import TLS13, Options, Unimplemented
 
@@ -17,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meterseal.transport import Connection, HandshakeCompleted, Session
-    from meterseal.transport.algorithms import Algorithms
 
 _SIZES = (0, 1, 255, 256, 257, 16383, 16384, 16385, 32767, 32768, 32769)
 
@@ -32,18 +40,43 @@ class Watcher:
     def __init__(self) -> None:
         self.was_retried = False
         self.client_hello: ClientHello | None = None
+        self.group = self.signature = 0
+        self.has_session_id = False
+        self.peer_schemes: list[int] = []
 
-    def __call__(self, _direction: str, content_type: int, raw: bytes) -> None:
+    def __call__(self, direction: str, content_type: int, raw: bytes) -> None:
         if content_type != HANDSHAKE:
             return
         if raw[0] == HandshakeType.CLIENT_HELLO and self.client_hello is None:
             self.client_hello = ClientHello.decode(Cursor(raw, 4))
         elif raw[0] == HandshakeType.SERVER_HELLO:
-            self.was_retried |= ServerHello.decode(Cursor(raw, 4)).is_retry_request
+            hello = ServerHello.decode(Cursor(raw, 4))
+            self.was_retried |= hello.is_retry_request
+            is_tls13 = ExtensionType.SUPPORTED_VERSIONS in hello.extensions
+            self.has_session_id = bool(hello.session_id) and not is_tls13
+        elif raw[0] == HandshakeType.CERTIFICATE_REQUEST and direction == RECEIVED:
+            self.peer_schemes = _asked(raw)
+        elif raw[0] == HandshakeType.SERVER_KEY_EXCHANGE:
+            message = ServerKeyExchange.decode(Cursor(raw, 4))
+            self.group = message.group
+            if direction == RECEIVED:
+                self.signature = message.algorithm
+        elif raw[0] == HandshakeType.CERTIFICATE_VERIFY and direction == RECEIVED:
+            self.signature = CertificateVerify.decode(Cursor(raw, 4)).algorithm
 
     def extension(self, number: int) -> bytes | None:
         """The body of an extension of the ClientHello."""
         return self.client_hello.extensions.get(number) if self.client_hello else None
+
+
+def _asked(raw: bytes) -> list[int]:
+    """The signature schemes of a CertificateRequest."""
+    try:
+        request = Tls13CertificateRequest.decode(Cursor(raw, 4))
+        body = request.extensions[ExtensionType.SIGNATURE_ALGORITHMS]
+    except (PeerError, KeyError):
+        return list(CertificateRequest.decode(Cursor(raw, 4)).supported_signature_algorithms)
+    return list(decode_uint16_list(body))
 
 
 class Exchange:
@@ -55,10 +88,9 @@ class Exchange:
         connection: Connection,
         options: Options,
         watcher: Watcher,
-        algorithms: Algorithms,
     ) -> None:
         self.peer, self.connection, self.options = peer, connection, options
-        self.watcher, self.algorithms = watcher, algorithms
+        self.watcher = watcher
         self.is_over = False
 
     def run(self) -> Session | None:
@@ -169,6 +201,11 @@ class Exchange:
             raise Failed("not established")
         should_resume = options.is_resumption and not options.expect_session_miss
         yield "resumed", should_resume, established.resumed
+        asks = options.expect_session_id or options.expect_no_session_id
+        if asks and not established.resumed:  # then the client's is echoed (RFC 5077, 3.4)
+            yield "session identifier", options.expect_session_id, self.watcher.has_session_id
+        if options.expect_early_data_reason not in {"", "disabled"}:
+            raise Unimplemented("0-RTT is absent on purpose")
         protocol = options.select_alpn if options.server else options.expect_alpn
         yield "protocol", protocol or None, established.application_protocol
         if options.expect_no_peer_cert:
@@ -185,10 +222,16 @@ class Exchange:
         options, watcher = self.options, self.watcher
         advertised = watcher.extension(ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION)
         suite = options.expect_cipher or options.expect_cipher_aes
+        expected_signature = options.expect_peer_signature_algorithm
         expected_response = b""
         if not established.resumed:  # then no certificate is shown, and no response with it
             expected_response = base64.b64decode(options.expect_ocsp_response)
+        schemes = watcher.peer_schemes
+        if options.server:
+            body = watcher.extension(ExtensionType.SIGNATURE_ALGORITHMS)
+            schemes = list(decode_uint16_list(body)) if body else []
         return {
+            "the peer's schemes": (options.expect_peer_verify_pref, schemes),
             "OCSP response": (expected_response, established.ocsp_response),
             "version": (options.expect_version, established.suite.version),
             "server name": (options.expect_server_name, established.server_name),
@@ -198,12 +241,12 @@ class Exchange:
             ),
             "group": (
                 options.expect_curve_id,
-                established.group or self.algorithms.group_tls12.code,
+                established.group or watcher.group or options.expect_curve_id,
             ),
             "suite": (suite, established.suite.code),
             "signature": (
-                options.expect_peer_signature_algorithm,
-                self.algorithms.signature_tls13.code,
+                expected_signature,
+                watcher.signature or (established.resumed and expected_signature),
             ),
             "advertised protocols": (
                 protocols(options.expect_advertised_alpn),

@@ -44,6 +44,12 @@ class Options:
     no_key_shares: bool = False
     verify_prefs: list[int] = field(default_factory=list)
     signing_prefs: list[int] = field(default_factory=list)
+    cipher: str = ""
+    fips_202205: bool = False
+    wpa_202304: bool = False
+    cnsa_202407: bool = False
+    cnsa1_202603: bool = False
+    cnsa2_202603: bool = False
     no_ticket: bool = False
     no_legacy_server_connect: bool = False
     enable_ocsp_stapling: bool = False
@@ -73,6 +79,10 @@ class Options:
 
     expect_version: int = 0
     expect_session_miss: bool = False
+    expect_session_id: bool = False
+    expect_no_session_id: bool = False
+    expect_early_data_reason: str = ""
+    expect_peer_verify_pref: list[int] = field(default_factory=list)
     expect_no_session: bool = False
     expect_ticket_renewal: bool = False
     expect_extended_master_secret: bool = False
@@ -91,7 +101,7 @@ class Options:
 
 
 _NAMES = {"async": "asynchronous"}
-_LISTS = {"curves", "key_shares", "verify_prefs", "signing_prefs"}
+_LISTS = {"curves", "key_shares", "verify_prefs", "signing_prefs", "expect_peer_verify_pref"}
 
 # Flags that change nothing for us: what they switch on we always do, or it is a way of calling.
 IGNORED = {
@@ -107,6 +117,7 @@ IGNORED = {
     "no-tls11": 0,
     "server-preference": 0,
     "no-op-extra-handshake": 0,
+    "renegotiate-ignore": 0,
     "expect-cipher-no-aes": 1,
     "expect-total-renegotiations": 1,
     "handshaker-path": 1,
@@ -135,7 +146,6 @@ _ABSENT = {
     "one credential for a configuration, no choice among several": (
         "new-x509-credential", "selected-credential", "must-match-issuer", "client-ca-list",
     ),
-    "compliance policies of BoringSSL": ("fips-", "wpa-", "cnsa"),
     "tls-unique is absent": ("tls-unique",),
     "handing a handshake to another process is absent": ("handshaker", "shim-", "handoff", "hint"),
     "ticket callbacks and keys given from outside are absent": (
@@ -144,7 +154,6 @@ _ABSENT = {
     "resumption across names is absent on purpose": ("across-names",),
     "padding asked for by extension is absent": ("-padding",),
     "a workaround for JDK 11 is absent": ("jdk11",),
-    "the choice of suites is not the runner's: the family has one a version": ("cipher",),
 }  # fmt: skip
 
 

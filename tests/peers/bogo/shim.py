@@ -25,7 +25,7 @@ from meterseal.transport import (
 from peers.bogo import choices
 from peers.bogo.exchange import Exchange, Failed, Watcher, protocols
 from peers.bogo.options import Options, Unimplemented, parse
-from support.nist.families import P256, RunnerProvider
+from support.nist.families import RunnerProvider
 
 if TYPE_CHECKING:
     from meterseal.transport import Session
@@ -78,16 +78,14 @@ class Shim:
             self.provider.delay += options.resumption_delay
 
     def _connect(self, options: Options) -> None:
-        groups = choices.groups(options)
-        first = P256 if options.server and P256 in groups else groups[0]
-        algorithms = choices.family(options).with_group(first)
+        algorithms = choices.family(options)
         watcher = Watcher()
         connection = self._connection(options, algorithms, watcher)
         address = "::1" if options.ipv6 else "127.0.0.1"
         with socket.create_connection((address, options.port), timeout=_PATIENCE) as peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer.sendall(options.shim_id.to_bytes(8, "little"))
-            exchange = Exchange(peer, connection, options, watcher, algorithms)
+            exchange = Exchange(peer, connection, options, watcher)
             try:
                 self.session = exchange.run()
             finally:

@@ -30,12 +30,16 @@ from meterseal.transport import (
     TicketKeys,
 )
 from meterseal.x509 import Certificate
-from support.nist.families import P256, P384, P521, RSA_WITH_CBC, X25519, RsaSigner, RunnerProvider
+from support.nist.families import RunnerProvider, family, with_suites
+from support.nist.groups import P256, P384, P521, X25519
+from support.nist.signing import AnyScheme, AnySigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 30
+_SUITES = (0x1301, 0xC02F, 0xC013)  # AES-128-GCM, and AES-128-CBC with SHA-1
+_SCHEMES = (0x0804,)  # RSA-PSS with SHA-256
 
 
 @cache
@@ -56,12 +60,12 @@ def credential() -> Credential:
         .sign(key, hashes.SHA256())
     )
     ours = Certificate.decode(made.public_bytes(Encoding.DER))
-    return Credential((ours,), RsaSigner(key), scheme=RSA_WITH_CBC.algorithms.certificates)
+    return Credential((ours,), AnySigner(key), scheme=AnyScheme())
 
 
 def configuration() -> ServerConfig:
     """TLS 1.3 and 1.2, with sessions that may be resumed."""
-    algorithms, provider = RSA_WITH_CBC.with_group(P256), RunnerProvider()
+    algorithms, provider = with_suites(family(_SCHEMES, (P256,)), *_SUITES), RunnerProvider()
     return ServerConfig(
         credential=credential(),
         suites=tuple(algorithms.suites.values()),

@@ -28,9 +28,9 @@ _ECDSA = Signature(0x0403, "ECDSA signatures on P-256 with SHA-256")
 NIST_ALGORITHMS = Algorithms(
     suites={suite.code: suite for suite in (TLS13, TLS12)},
     hash_name="sha256",
-    signature_tls13=_ECDSA,
-    signature_tls12=_ECDSA,
+    signatures_tls13=(_ECDSA,),
+    signatures_tls12=(_ECDSA,),
     group_tls13=GROUP,
-    group_tls12=GROUP,
+    groups_tls12=(GROUP,),
     certificates=EcdsaScheme(),
 )

@@ -9,25 +9,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Never
 
 from cryptography.exceptions import InvalidTag as BadTag
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from meterseal.errors import InvalidKey, InvalidTag, UsageError
-from support.nist.keys import encode_point
+from meterseal.errors import InvalidTag, UsageError
+from support.nist import groups
+from support.nist.records import AEADS
 from support.nist.schedule import KeySchedule, MasterSecret, Psk, prf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from meterseal.crypto.provider import Decryptor, Hash
+    from meterseal.crypto.provider import Decryptor, Hash, KeyShare, Opener, Sealer
+    from meterseal.crypto.provider import MasterSecret as AnyMasterSecret
     from meterseal.crypto.provider import Psk as AnyPsk
-
-_P256 = 0x0017
-_POINT = 65
 
 
 class NistProvider:
-    """P-256, AES-128-GCM, SHA-256; `clock` returns seconds since 1970 in UTC."""
+    """AES, ChaCha20, SHA-2 and the groups of `groups.py`; `clock` returns seconds since 1970."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -39,16 +37,16 @@ class NistProvider:
         return os.urandom(size)
 
     def new_hash(self, hash_name: str, /) -> Hash:
-        _require("sha256", hash_name)
-        return hashlib.sha256()
+        _require(("sha256", "sha384"), hash_name)
+        return hashlib.new(hash_name)
 
-    def key_share(self, group: int, /) -> P256KeyShare:
-        _require(_P256, group)
-        return P256KeyShare()
+    def key_share(self, group: int, /) -> KeyShare:
+        _require(groups.SHARES, group)
+        return groups.SHARES[group]()
 
     def answer_key_share(self, group: int, peer_public: bytes, /) -> tuple[bytes, bytes]:
-        share = self.key_share(group)
-        return share.public, share.agree(peer_public)
+        _require(groups.SHARES, group)
+        return groups.answer(group, peer_public)
 
     def pair_key_share(self, key: Decryptor, *, is_initiator: bool) -> Never:  # noqa: ARG002
         raise UsageError("this provider knows no SM2 key exchange")
@@ -56,46 +54,42 @@ class NistProvider:
     def master_secret(
         self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
     ) -> MasterSecret:
-        _require("sha256", hash_name)
         seed = client_random + server_random
-        return MasterSecret(prf(pre_master_secret, b"master secret", seed, 48))
+        secret = prf(hash_name, pre_master_secret, b"master secret", seed, 48)
+        return MasterSecret(hash_name, secret)
 
     def extended_master_secret(
         self, hash_name: str, pre_master_secret: bytes, session_hash: bytes
     ) -> MasterSecret:
-        _require("sha256", hash_name)
-        return MasterSecret(prf(pre_master_secret, b"extended master secret", session_hash, 48))
+        label = b"extended master secret"
+        secret = prf(hash_name, pre_master_secret, label, session_hash, 48)
+        return MasterSecret(hash_name, secret)
 
     def restore_master_secret(self, hash_name: str, secret: bytes) -> MasterSecret:
-        _require("sha256", hash_name)
-        return MasterSecret(secret)
+        return MasterSecret(hash_name, secret)
+
+    def record_protection(
+        self,
+        protection: str,
+        secret: AnyMasterSecret,
+        randoms: bytes,
+        version: int,
+        *,
+        is_client: bool,
+    ) -> tuple[Sealer, Opener]:
+        if not isinstance(secret, MasterSecret):
+            raise UsageError("this provider takes its own master secrets alone")
+        return secret.protection(protection, randoms, version, is_client=is_client)
 
     def key_schedule(self, protection: str, psk: AnyPsk | None = None) -> KeySchedule:
-        _require("aes-128-gcm", protection)
-        return KeySchedule(None if psk is None else Psk(psk.to_bytes()))
+        _require(AEADS, protection)
+        return KeySchedule(protection, None if psk is None else Psk(psk.to_bytes()))
 
     def restore_psk(self, secret: bytes) -> Psk:
         return Psk(secret)
 
     def ticket_aead(self, key: bytes, /) -> TicketAead:
         return TicketAead(key)
-
-
-class P256KeyShare:
-    """An ephemeral key; the secret is the X coordinate (RFC 8446, 7.4.2)."""
-
-    def __init__(self) -> None:
-        self._private = ec.generate_private_key(ec.SECP256R1())
-        self.public = encode_point(self._private.public_key())
-
-    def agree(self, peer_public: bytes, /) -> bytes:
-        if len(peer_public) != _POINT:
-            raise InvalidKey(f"a key share of {len(peer_public)} bytes")
-        try:
-            peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_public)
-        except ValueError as error:
-            raise InvalidKey(str(error)) from None
-        return self._private.exchange(ec.ECDH(), peer)
 
 
 class TicketAead:
@@ -114,6 +108,6 @@ class TicketAead:
             raise InvalidTag("a ticket does not open") from None
 
 
-def _require(expected: object, received: object) -> None:
-    if received != expected:
-        raise UsageError(f"this provider knows {expected}, not {received}")
+def _require(known: Collection[object], received: object) -> None:
+    if received not in known:
+        raise UsageError(f"this provider knows {', '.join(map(str, known))}, not {received}")

@@ -1,12 +1,13 @@
-"""Records under AES-128-GCM: TLS 1.2 (RFC 5288) and TLS 1.3 (RFC 8446, 5)."""
+"""Records under AEADs: TLS 1.2 (RFC 5288, RFC 7905) and TLS 1.3 (RFC 8446, 5)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag as BadTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from meterseal.errors import InvalidTag, UsageError
 
@@ -17,8 +18,29 @@ if TYPE_CHECKING:
 
 MAX_FRAGMENT = 1 << 14
 _TAG = 16
-_EXPLICIT = 8
+_SEQUENCE = 8
 _OUTER = b"\x17\x03\x03"
+
+
+@dataclass(frozen=True)
+class Aead:
+    """One algorithm. In TLS 1.2 `fixed` bytes of the nonce come from the key block."""
+
+    make: type[AESGCM | ChaCha20Poly1305]
+    key: int
+    fixed: int
+
+    @property
+    def explicit(self) -> int:
+        """How many bytes of the nonce stand in a record of TLS 1.2."""
+        return 12 - self.fixed
+
+
+AEADS = {
+    "aes-128-gcm": Aead(AESGCM, 16, 4),
+    "aes-256-gcm": Aead(AESGCM, 32, 4),
+    "chacha20-poly1305": Aead(ChaCha20Poly1305, 32, 12),
+}
 
 
 def fragments(data: bytes) -> Iterator[bytes]:
@@ -27,11 +49,15 @@ def fragments(data: bytes) -> Iterator[bytes]:
         yield data[start : start + MAX_FRAGMENT]
 
 
-def _decrypt(key: bytes, nonce: bytes, text: bytes, aad: bytes) -> bytes:
+def _decrypt(cipher: AESGCM | ChaCha20Poly1305, nonce: bytes, text: bytes, aad: bytes) -> bytes:
     try:
-        return AESGCM(key).decrypt(nonce, text, aad)
+        return cipher.decrypt(nonce, text, aad)
     except BadTag:
         raise InvalidTag("a record does not open") from None
+
+
+def _mixed(fixed: bytes, sequence: int) -> bytes:
+    return (int.from_bytes(fixed, "big") ^ sequence).to_bytes(12, "big")
 
 
 def require_fits(length: int) -> None:
@@ -43,40 +69,51 @@ def require_fits(length: int) -> None:
 # --- TLS 1.2 -----------------------------------------------------------------------------
 
 
-class GcmSealer:
-    """Seals with the sequence number as explicit nonce."""
-
-    def __init__(self, key: bytes, salt: bytes, version: int) -> None:
-        self._key, self._salt, self._version = key, salt, version.to_bytes(2, "big")
+class _Classic:
+    def __init__(self, aead: Aead, key: bytes, fixed: bytes) -> None:
+        self._aead, self._fixed = aead, fixed
+        self._cipher = aead.make(key)
         self._sequence = count()
+
+    def _nonce(self, sequence: int, explicit: bytes) -> bytes:
+        return self._fixed + explicit if explicit else _mixed(self._fixed, sequence)
+
+
+class AeadSealer(_Classic):
+    """Seals, with the sequence number as explicit nonce where there is one."""
+
+    def __init__(self, aead: Aead, key: bytes, fixed: bytes, version: int) -> None:
+        super().__init__(aead, key, fixed)
+        self._version = version.to_bytes(2, "big")
 
     def seal(self, content_type: int, data: bytes, /) -> bytes:
         return b"".join(self._record(bytes((content_type,)), part) for part in fragments(data))
 
     def _record(self, kind: bytes, fragment: bytes) -> bytes:
-        explicit = next(self._sequence).to_bytes(8, "big")
-        aad = explicit + kind + self._version + len(fragment).to_bytes(2, "big")
-        body = explicit + AESGCM(self._key).encrypt(self._salt + explicit, fragment, aad)
+        number = next(self._sequence)
+        sequence = number.to_bytes(_SEQUENCE, "big")
+        explicit = sequence[: self._aead.explicit]
+        aad = sequence + kind + self._version + len(fragment).to_bytes(2, "big")
+        body = explicit + self._cipher.encrypt(self._nonce(number, explicit), fragment, aad)
         return kind + self._version + len(body).to_bytes(2, "big") + body
 
 
-class GcmOpener:
+class AeadOpener(_Classic):
     """Opens; dead after the first failure."""
 
-    def __init__(self, key: bytes, salt: bytes) -> None:
-        self._key, self._salt = key, salt
-        self._sequence = count()
-        self._is_dead = False
+    _is_dead = False
 
     def open(self, record: bytes, /) -> bytes:
-        length = len(record) - 5 - _EXPLICIT - _TAG
+        start = 5 + self._aead.explicit
+        length = len(record) - start - _TAG
         if self._is_dead or length < 0:
             raise InvalidTag("a record does not open")
         self._is_dead = True
         require_fits(length)
-        explicit, text = record[5:13], record[13:]
-        aad = next(self._sequence).to_bytes(8, "big") + record[:3] + length.to_bytes(2, "big")
-        plain = _decrypt(self._key, self._salt + explicit, text, aad)
+        number = next(self._sequence)
+        aad = number.to_bytes(_SEQUENCE, "big") + record[:3] + length.to_bytes(2, "big")
+        nonce = self._nonce(number, record[5:start])
+        plain = _decrypt(self._cipher, nonce, record[start:], aad)
         self._is_dead = False
         return plain
 
@@ -85,18 +122,20 @@ class GcmOpener:
 
 
 class _Direction:
-    def __init__(self, secret: TrafficSecret) -> None:
+    def __init__(self, aead: Aead, secret: TrafficSecret) -> None:
+        self._aead = aead
         self._take(secret)
 
     def _take(self, secret: TrafficSecret) -> None:
         self._secret = secret
-        self._key, self._iv = secret.expand(b"key", 16), secret.expand(b"iv", 12)
+        self._cipher = self._aead.make(secret.expand(b"key", self._aead.key))
+        self._iv = secret.expand(b"iv", 12)
         self._sequence = 0
 
     def _next_nonce(self) -> bytes:
-        nonce = int.from_bytes(self._iv, "big") ^ self._sequence
+        nonce = _mixed(self._iv, self._sequence)
         self._sequence += 1
-        return nonce.to_bytes(12, "big")
+        return nonce
 
     def update(self) -> None:
         self._take(self._secret.next_generation())
@@ -112,7 +151,7 @@ class Tls13Sealer(_Direction):
 
     def _record(self, inner: bytes) -> bytes:
         header = _OUTER + (len(inner) + _TAG).to_bytes(2, "big")
-        return header + AESGCM(self._key).encrypt(self._next_nonce(), inner, header)
+        return header + self._cipher.encrypt(self._next_nonce(), inner, header)
 
     @property
     def is_worn(self) -> bool:
@@ -130,6 +169,6 @@ class Tls13Opener(_Direction):
             raise InvalidTag("a record does not open")
         self._is_dead = True
         require_fits(len(text) - 1 - _TAG)
-        plain = _decrypt(self._key, self._next_nonce(), text, header).rstrip(b"\0")
+        plain = _decrypt(self._cipher, self._next_nonce(), text, header).rstrip(b"\0")
         self._is_dead = False
         return (plain[-1], plain[:-1]) if plain else (0, b"")

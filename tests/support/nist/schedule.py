@@ -1,59 +1,72 @@
-"""Secrets over SHA-256: PRF of TLS 1.2 (RFC 5246, 5) and schedule of TLS 1.3 (RFC 8446, 7)."""
+"""Secrets: PRF of TLS 1.2 (RFC 5246, 5) and schedule of TLS 1.3 (RFC 8446, 7)."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 
-from support.nist.cbc import KEY, MAC, CbcOpener, CbcSealer
-from support.nist.records import GcmOpener, GcmSealer, Tls13Opener, Tls13Sealer
+from support.nist.cbc import CBC, CbcOpener, CbcSealer, mac_length
+from support.nist.records import AEADS, AeadOpener, AeadSealer, Tls13Opener, Tls13Sealer
 
-_SIZE = 32
-_EMPTY = hashlib.sha256().digest()
-
-
-def _hmac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")
+HASHES = {"aes-128-gcm": "sha256", "aes-256-gcm": "sha384", "chacha20-poly1305": "sha256"}
 
 
 # --- TLS 1.2 -----------------------------------------------------------------------------
 
 
-def prf(secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
-    """P_SHA256 over label and seed."""
+def prf(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
+    """P_hash over label and seed."""
     seed = label + seed
     output, link = b"", seed
     while len(output) < length:
-        link = _hmac(secret, link)
-        output += _hmac(secret, link + seed)
+        link = hmac.digest(secret, link, hash_name)
+        output += hmac.digest(secret, link + seed, hash_name)
     return output[:length]
 
 
 class MasterSecret:
     """48 bytes."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, hash_name: str, secret: bytes) -> None:
+        self._hash_name, self._secret = hash_name, secret
 
     def verify_data(self, label: bytes, transcript_hash: bytes, /) -> bytes:
-        return prf(self._secret, label, transcript_hash, 12)
+        return prf(self._hash_name, self._secret, label, transcript_hash, 12)
 
-    def cbc_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
+    def protection(
+        self, name: str, randoms: bytes, version: int, *, is_client: bool
+    ) -> tuple[AeadSealer | CbcSealer, AeadOpener | CbcOpener]:
+        if name in AEADS:
+            return self._aead_protection(name, randoms, version, is_client=is_client)
+        return self._cbc_protection(name, randoms, version, is_client=is_client)
+
+    def _aead_protection(
+        self, name: str, randoms: bytes, version: int, *, is_client: bool
+    ) -> tuple[AeadSealer, AeadOpener]:
+        aead = AEADS[name]
+        keys, rest = self._halves(randoms, aead.key, aead.fixed)
+        ours, theirs = (0, 1) if is_client else (1, 0)
+        sealer = AeadSealer(aead, keys[ours], rest[ours], version)
+        return sealer, AeadOpener(aead, keys[theirs], rest[theirs])
+
+    def _cbc_protection(
+        self, name: str, randoms: bytes, version: int, *, is_client: bool
     ) -> tuple[CbcSealer, CbcOpener]:
-        block = prf(self._secret, b"key expansion", server_random + client_random, 2 * (MAC + KEY))
-        macs, keys = block[: 2 * MAC], block[2 * MAC :]
-        client, server = (keys[:KEY], macs[:MAC]), (keys[KEY:], macs[MAC:])
-        ours, theirs = (client, server) if is_client else (server, client)
-        return CbcSealer(*ours, version), CbcOpener(*theirs)
+        length, hash_name = CBC[name]
+        macs, keys = self._halves(randoms, mac_length(hash_name), length)
+        ours, theirs = (0, 1) if is_client else (1, 0)
+        sealer = CbcSealer(hash_name, keys[ours], macs[ours], version)
+        return sealer, CbcOpener(hash_name, keys[theirs], macs[theirs])
 
-    def gcm_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[GcmSealer, GcmOpener]:
-        block = prf(self._secret, b"key expansion", server_random + client_random, 40)
-        client, server = (block[:16], block[32:36]), (block[16:32], block[36:])
-        ours, theirs = (client, server) if is_client else (server, client)
-        return GcmSealer(*ours, version), GcmOpener(*theirs)
+    def _halves(
+        self, randoms: bytes, first: int, second: int
+    ) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """The key block: two pieces for the client and two for the server (RFC 5246, 6.3)."""
+        seed = randoms[32:] + randoms[:32]
+        size = 2 * (first + second)
+        block = prf(self._hash_name, self._secret, b"key expansion", seed, size)
+        rest = block[2 * first :]
+        return (block[:first], block[first : 2 * first]), (rest[:second], rest[second:])
 
     def to_bytes(self) -> bytes:
         return self._secret
@@ -62,28 +75,42 @@ class MasterSecret:
 # --- TLS 1.3 -----------------------------------------------------------------------------
 
 
-def _expand_label(secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
+def _expand_label(
+    hash_name: str, secret: bytes, label: bytes, context: bytes, length: int
+) -> bytes:
     name = b"tls13 " + label
     info = length.to_bytes(2, "big") + bytes((len(name),)) + name
     info += bytes((len(context),)) + context
     output, block, counter = b"", b"", 1
     while len(output) < length:
-        block = _hmac(secret, block + info + bytes((counter,)))
+        block = hmac.digest(secret, block + info + bytes((counter,)), hash_name)
         output, counter = output + block, counter + 1
     return output[:length]
 
 
-class TrafficSecret:
+class Secret:
+    """A secret and the hash that goes on from it."""
+
+    def __init__(self, hash_name: str, secret: bytes) -> None:
+        self.hash_name, self.secret = hash_name, secret
+
+    def expand(self, label: bytes, length: int = 0, context: bytes = b"") -> bytes:
+        """As many bytes as the hash has, unless a length is given."""
+        length = length or len(self.secret)
+        return _expand_label(self.hash_name, self.secret, label, context, length)
+
+    def digest(self, data: bytes = b"") -> bytes:
+        return hashlib.new(self.hash_name, data).digest()
+
+    def to_bytes(self) -> bytes:
+        return self.secret
+
+
+class TrafficSecret(Secret):
     """What the keys of one direction come from."""
 
-    def __init__(self, secret: bytes) -> None:
-        self.secret = secret
-
-    def expand(self, label: bytes, length: int) -> bytes:
-        return _expand_label(self.secret, label, b"", length)
-
     def next_generation(self) -> TrafficSecret:
-        return TrafficSecret(self.expand(b"traffic upd", _SIZE))
+        return TrafficSecret(self.hash_name, self.expand(b"traffic upd"))
 
 
 class Psk:
@@ -96,45 +123,38 @@ class Psk:
         return self._secret
 
 
-class Resumption:
+class Resumption(Secret):
     """The resumption secret."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
     def psk(self, ticket_nonce: bytes, /) -> Psk:
-        return Psk(_expand_label(self._secret, b"resumption", ticket_nonce, _SIZE))
+        return Psk(self.expand(b"resumption", context=ticket_nonce))
 
 
-class Exporter:
+class Exporter(Secret):
     """The exporter secret."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
     def export(self, label: bytes, context: bytes, length: int, /) -> bytes:
-        derived = _expand_label(self._secret, label, _EMPTY, _SIZE)
-        return _expand_label(derived, b"exporter", hashlib.sha256(context).digest(), length)
-
-    def to_bytes(self) -> bytes:
-        return self._secret
+        derived = Secret(self.hash_name, self.expand(label, context=self.digest()))
+        return derived.expand(b"exporter", length, self.digest(context))
 
 
 class KeySchedule:
     """The schedule of one handshake; each stage replaces the one before."""
 
-    def __init__(self, psk: Psk | None) -> None:
-        self._stage = _hmac(bytes(_SIZE), psk.to_bytes() if psk else bytes(_SIZE))
+    def __init__(self, protection: str, psk: Psk | None) -> None:
+        self._aead, self._hash_name = AEADS[protection], HASHES[protection]
+        self._zeros = bytes(hashlib.new(self._hash_name).digest_size)
+        self._extract(self._zeros, psk.to_bytes() if psk else self._zeros)
         self._traffic: tuple[bytes, bytes] = (b"", b"")
         self._handshake: tuple[bytes, bytes] = (b"", b"")
 
     def binder(self, transcript_hash: bytes, /) -> bytes:
-        return self._finished(self._derive(b"res binder", _EMPTY), transcript_hash)
+        return self._finished(self._derive(b"res binder"), transcript_hash)
 
     def handshake_protection(
         self, shared_secret: bytes, transcript_hash: bytes, is_client: bool
     ) -> tuple[Tls13Sealer, Tls13Opener]:
-        self._extract(shared_secret)
+        self._extract(self._derive(b"derived"), shared_secret)
         protection = self._protection(b"hs", transcript_hash, is_client)
         self._handshake = self._traffic
         return protection
@@ -142,7 +162,7 @@ class KeySchedule:
     def application_protection(
         self, transcript_hash: bytes, is_client: bool
     ) -> tuple[Tls13Sealer, Tls13Opener]:
-        self._extract(bytes(_SIZE))
+        self._extract(self._derive(b"derived"), self._zeros)
         return self._protection(b"ap", transcript_hash, is_client)
 
     def verify_data(self, of_client: bool, transcript_hash: bytes) -> bytes:
@@ -152,16 +172,18 @@ class KeySchedule:
         return self._traffic
 
     def exporter(self, transcript_hash: bytes, /) -> Exporter:
-        return Exporter(self._derive(b"exp master", transcript_hash))
+        return Exporter(self._hash_name, self._derive(b"exp master", transcript_hash))
 
     def resumption(self, transcript_hash: bytes, /) -> Resumption:
-        return Resumption(self._derive(b"res master", transcript_hash))
+        return Resumption(self._hash_name, self._derive(b"res master", transcript_hash))
 
-    def _extract(self, material: bytes) -> None:
-        self._stage = _hmac(self._derive(b"derived", _EMPTY), material)
+    def _extract(self, salt: bytes, material: bytes) -> None:
+        self._stage = Secret(self._hash_name, hmac.digest(salt, material, self._hash_name))
 
-    def _derive(self, label: bytes, transcript_hash: bytes) -> bytes:
-        return _expand_label(self._stage, label, transcript_hash, _SIZE)
+    def _derive(self, label: bytes, transcript_hash: bytes | None = None) -> bytes:
+        """Over the hash of nothing, unless one is given."""
+        context = self._stage.digest() if transcript_hash is None else transcript_hash
+        return self._stage.expand(label, context=context)
 
     def _protection(
         self, stage: bytes, transcript_hash: bytes, is_client: bool
@@ -170,8 +192,9 @@ class KeySchedule:
         server = self._derive(b"s " + stage + b" traffic", transcript_hash)
         self._traffic = (client, server)
         ours, theirs = (client, server) if is_client else (server, client)
-        return Tls13Sealer(TrafficSecret(ours)), Tls13Opener(TrafficSecret(theirs))
+        sealer = Tls13Sealer(self._aead, TrafficSecret(self._hash_name, ours))
+        return sealer, Tls13Opener(self._aead, TrafficSecret(self._hash_name, theirs))
 
-    @staticmethod
-    def _finished(secret: bytes, transcript_hash: bytes) -> bytes:
-        return _hmac(_expand_label(secret, b"finished", b"", _SIZE), transcript_hash)
+    def _finished(self, secret: bytes, transcript_hash: bytes) -> bytes:
+        key = Secret(self._hash_name, secret).expand(b"finished")
+        return hmac.digest(key, transcript_hash, self._hash_name)

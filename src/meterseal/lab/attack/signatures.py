@@ -122,7 +122,7 @@ def signatures(notes: Notes) -> None:
 
 # --- identifiers ---------------------------------------------------------------------------
 
-_OF_TLS13: Final = SM_ALGORITHMS.signature_tls13.identifier
+_OF_TLS13: Final = SM_ALGORITHMS.signatures_tls13[0].identifier
 _IDENTIFIERS: Final = {
     "the standard's": sm2.DEFAULT_ID,
     "that of TLS 1.3": _OF_TLS13,

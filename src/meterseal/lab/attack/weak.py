@@ -94,7 +94,12 @@ class _Lenient(_Weak):
         self, signature: bytes, message: bytes, identifier: bytes = sm2.DEFAULT_ID, /
     ) -> None:
         numbers = _reduced(signature)
-        for known in (identifier, sm2.DEFAULT_ID, SM_ALGORITHMS.signature_tls13.identifier, b""):
+        for known in (
+            identifier,
+            sm2.DEFAULT_ID,
+            SM_ALGORITHMS.signatures_tls13[0].identifier,
+            b"",
+        ):
             with contextlib.suppress(InvalidSignature):
                 self._key.verify(numbers, message, known)
                 return
@@ -212,35 +217,6 @@ class BoundToNothing(SmProvider):
 # --- records -------------------------------------------------------------------------------
 
 
-class _WithWeakOpener:
-    """A master secret whose records are opened by something weaker."""
-
-    def __init__(self, honest: MasterSecret, weak: type[_WeakOpener]) -> None:
-        self._honest, self._weak = honest, weak
-        self.verify_data, self.to_bytes = honest.verify_data, honest.to_bytes
-
-    def gcm_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[Sealer, Opener]:
-        block = self._key_block(client_random, server_random, 40)
-        key, iv = (block[16:32], block[36:40]) if is_client else (block[:16], block[32:36])
-        honest, _ = self._honest.gcm_protection(client_random, server_random, version, is_client)
-        return honest, self._weak(key, iv)
-
-    def cbc_protection(
-        self, client_random: bytes, server_random: bytes, version: int, is_client: bool
-    ) -> tuple[Sealer, Opener]:
-        block = self._key_block(client_random, server_random, 96)
-        mac, key = (block[32:64], block[80:]) if is_client else (block[:32], block[64:80])
-        honest, _ = self._honest.cbc_protection(client_random, server_random, version, is_client)
-        return honest, self._weak(key, mac)
-
-    def _key_block(self, client_random: bytes, server_random: bytes, length: int) -> bytes:
-        """RFC 5246, 6.3."""
-        secret: _Secret = self._honest  # type: ignore[assignment]  # ours has it
-        return secret.prf(b"key expansion", server_random + client_random, length)
-
-
 class WeakRecords(SmProvider):
     """Opens the records of TLCP with a weak opener."""
 
@@ -248,12 +224,26 @@ class WeakRecords(SmProvider):
         super().__init__()
         self._weak = weak
 
-    def master_secret(
-        self, hash_name: str, pre_master_secret: bytes, client_random: bytes, server_random: bytes
-    ) -> MasterSecret:
-        """Derive a master secret."""
-        honest = super().master_secret(hash_name, pre_master_secret, client_random, server_random)
-        return _WithWeakOpener(honest, self._weak)
+    def record_protection(
+        self,
+        protection: str,
+        secret: MasterSecret,
+        randoms: bytes,
+        version: int,
+        *,
+        is_client: bool,
+    ) -> tuple[Sealer, Opener]:
+        """Return an honest sealer and a weak opener (RFC 5246, 6.3)."""
+        honest, _ = super().record_protection(
+            protection, secret, randoms, version, is_client=is_client
+        )
+        with_prf: _Secret = secret  # type: ignore[assignment]  # ours has it
+        block = with_prf.prf(b"key expansion", randoms[32:] + randoms[:32], 96)
+        if protection == "sm4-gcm":
+            key, extra = (block[16:32], block[36:40]) if is_client else (block[:16], block[32:36])
+        else:
+            extra, key = (block[32:64], block[80:]) if is_client else (block[:32], block[64:80])
+        return honest, self._weak(key, extra)
 
 
 class _WeakOpener:

@@ -26,12 +26,12 @@ from meterseal.transport.classic.exchange import Randoms, client_exchange
 from meterseal.transport.classic.offer import accept_server_hello, make_offer
 from meterseal.transport.classic.profile import (
     PROFILES,
+    form_tls12,
     require_scheme,
     sign_transcript,
     signed_content,
     start_transcript,
 )
-from meterseal.transport.config import CertificateVerifyForm
 from meterseal.transport.flow import receive, receive_either
 from meterseal.transport.messages import (
     Certificate,
@@ -110,7 +110,9 @@ def _full(
     if request is not None:
         yield from _send_certificate_verify(driver, config, choice.suite, request)
     steps.log_keys(config.key_log, randoms, master_secret)
-    sealer, opener = steps.derive_protection(master_secret, choice, randoms, is_client=True)
+    sealer, opener = steps.derive_protection(
+        config.provider, master_secret, choice, randoms, is_client=True
+    )
     steps.send_finished(driver, sealer, master_secret, steps.CLIENT_FINISHED)
     ticket = yield from _receive_ticket(choice)
     proof = yield from steps.receive_finished(driver, opener, master_secret, steps.SERVER_FINISHED)
@@ -151,12 +153,11 @@ def _send_certificate_verify(
         return
     key = config.credential.key
     if isinstance(request, CertificateRequest):
-        ours = config.algorithms.signature_tls12
-        scheme = require_scheme(request.supported_signature_algorithms, ours)
-        bare = CertificateVerifyForm.BARE_DIGEST
-        content = signed_content(bare, driver.transcript, suite, config)
-        signature = yield from sign_transcript(bare, key, content)
-        driver.send(CertificateVerify(scheme, signature))
+        scheme = require_scheme(request.supported_signature_algorithms, config.credential, config)
+        form = form_tls12(config)
+        content = signed_content(form, driver.transcript, suite, config)
+        signature = yield from sign_transcript(form, key, content, scheme.identifier)
+        driver.send(CertificateVerify(scheme.code, signature))
         return
     form = config.compatibility.certificate_verify[0]
     content = signed_content(form, driver.transcript, suite, config)
@@ -181,7 +182,9 @@ def _resume(
     session, peer = offered
     secret = session.master_secret
     steps.log_keys(config.key_log, randoms, secret)
-    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=True)
+    sealer, opener = steps.derive_protection(
+        config.provider, secret, choice, randoms, is_client=True
+    )
     ticket = yield from _receive_ticket(choice)
     proof = yield from steps.receive_finished(driver, opener, secret, steps.SERVER_FINISHED)
     steps.send_finished(driver, sealer, secret, steps.CLIENT_FINISHED)

@@ -20,6 +20,8 @@ from meterseal.errors import (
     RejectionReason,
     UsageError,
 )
+from meterseal.transport.algorithms import find_signature
+from meterseal.transport.classic.offer import choose_group, signatures_for
 from meterseal.transport.codepoints import TLCP, NamedGroup
 from meterseal.transport.flow import decrypt, sign_message
 from meterseal.transport.messages import (
@@ -38,6 +40,7 @@ from meterseal.transport.wire import vector24
 if TYPE_CHECKING:
     from meterseal.crypto.provider import KeyShare, PairKeyShare
     from meterseal.transport.config import ClientConfig, EncryptionCredential, ServerConfig
+    from meterseal.transport.extensions import Extensions
     from meterseal.transport.flow import Flow
     from meterseal.transport.identity import Peer
     from meterseal.transport.suites import CipherSuite
@@ -67,6 +70,7 @@ class KeyExchangeProven:
 
     peer: Peer
     public: bytes = b""
+    group: int = 0
 
 
 class ServerExchange(Protocol):
@@ -97,13 +101,19 @@ class ClientExchange(Protocol):
         ...
 
 
-def server_exchange(suite: CipherSuite, config: ServerConfig) -> ServerExchange:
-    """Return the server's strategy for a suite."""
+def server_exchange(
+    suite: CipherSuite, config: ServerConfig, extensions: Extensions
+) -> ServerExchange:
+    """Return the server's strategy for a suite and the extensions of the client's hello."""
+    if suite.agreement is Agreement.ECDHE:
+        return _EcdheServer(suite, config, extensions)
     return _SERVERS[suite.agreement](config)
 
 
 def client_exchange(suite: CipherSuite, config: ClientConfig) -> ClientExchange:
     """Return the client's strategy for a suite."""
+    if suite.agreement is Agreement.ECDHE:
+        return _EcdheClient(suite, config)
     return _CLIENTS[suite.agreement](config)
 
 
@@ -113,14 +123,14 @@ def client_exchange(suite: CipherSuite, config: ClientConfig) -> ClientExchange:
 class _EcdheServer:
     client_message: type[Message] = ClientKeyExchange
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, suite: CipherSuite, config: ServerConfig, extensions: Extensions) -> None:
         self._key = config.credential.key
-        self._algorithms = config.algorithms
-        self._share = config.provider.key_share(config.algorithms.group_tls12.code)
+        self._scheme = signatures_for(suite, extensions, config)[0]
+        self._group = choose_group(extensions, config.algorithms).code
+        self._share = config.provider.key_share(self._group)
 
     def announce(self, randoms: Randoms) -> Flow[Message]:
-        group, public = self._algorithms.group_tls12.code, self._share.public
-        scheme = self._algorithms.signature_tls12
+        group, public, scheme = self._group, self._share.public, self._scheme
         content = randoms.both + ecdh_parameters(group, public)
         signature = yield from sign_message(self._key, content, scheme.identifier)
         return ServerKeyExchange(group, public, scheme.code, signature)
@@ -133,23 +143,25 @@ class _EcdheServer:
 class _EcdheClient:
     server_message: type[Message] = ServerKeyExchange
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, suite: CipherSuite, config: ClientConfig) -> None:
+        self._suite = suite
         self._provider = config.provider
-        self._group = config.algorithms.group_tls12.code
-        self._scheme = config.algorithms.signature_tls12
+        self._algorithms = config.algorithms
 
     def check(self, message: Message, peer: Peer, randoms: Randoms) -> KeyExchangeProven:
         received = _expect(message, ServerKeyExchange)
-        if received.group != self._group:
+        if received.group not in [group.code for group in self._algorithms.groups_tls12]:
             raise IllegalParameter(f"the server chose group {received.group}, not offered")
-        if received.algorithm != self._scheme.code:
-            raise IllegalParameter(f"signature scheme {received.algorithm:#06x} was not offered")
+        ours = self._algorithms.signatures_tls12
+        scheme = find_signature(ours, received.algorithm, peer.signing.leaf.spki.algorithm)
+        if scheme.authentication != self._suite.authentication:
+            raise IllegalParameter(f"{scheme} do not go with {self._suite.name}")
         content = randoms.both + ecdh_parameters(received.group, received.public)
-        _check_signature(peer, received.signature, content, self._scheme.identifier)
-        return KeyExchangeProven(peer, received.public)
+        _check_signature(peer, received.signature, content, scheme.identifier)
+        return KeyExchangeProven(peer, received.public, received.group)
 
     def conclude(self, proven: KeyExchangeProven) -> tuple[Message, bytes]:
-        share = self._provider.key_share(self._group)
+        share = self._provider.key_share(proven.group)
         return ClientKeyExchange(share.public), _agree(share, proven.public)
 
 
@@ -228,12 +240,12 @@ class _TlcpEcdheClient:
         encryption = _encryption(credential.encryption if credential else None)
         self._share = config.provider.pair_key_share(encryption.key, is_initiator=False)
         self._has_prefix = config.compatibility.ecdhe_length_prefix
-        self._group_tls12 = config.algorithms.group_tls12.code
+        self._groups_tls12 = [group.code for group in config.algorithms.groups_tls12]
 
     def check(self, message: Message, peer: Peer, randoms: Randoms) -> KeyExchangeProven:
         """Check the signature; with this one number TLS 1.2 signs the very same bytes."""
         received = _expect(message, EcdheServerKeyExchange)
-        if received.group == self._group_tls12:
+        if received.group in self._groups_tls12:
             raise IllegalParameter(f"group {received.group} belongs to TLS 1.2, not to TLCP")
         content = randoms.both + ecdh_parameters(received.group, received.public)
         _check_signature(peer, received.signature, content)
@@ -297,13 +309,11 @@ def _encryption_chain(peer: Peer) -> VerifiedChain:
     return peer.encryption
 
 
-_SERVERS: Final[dict[Agreement, type[_EcdheServer | _EccServer | _TlcpEcdheServer]]] = {
-    Agreement.ECDHE: _EcdheServer,
+_SERVERS: Final[dict[Agreement, type[_EccServer | _TlcpEcdheServer]]] = {
     Agreement.TLCP_ECC: _EccServer,
     Agreement.TLCP_ECDHE: _TlcpEcdheServer,
 }
-_CLIENTS: Final[dict[Agreement, type[_EcdheClient | _EccClient | _TlcpEcdheClient]]] = {
-    Agreement.ECDHE: _EcdheClient,
+_CLIENTS: Final[dict[Agreement, type[_EccClient | _TlcpEcdheClient]]] = {
     Agreement.TLCP_ECC: _EccClient,
     Agreement.TLCP_ECDHE: _TlcpEcdheClient,
 }

@@ -16,6 +16,7 @@ from meterseal.errors import (
     UsageError,
 )
 from meterseal.transport import ext, identity
+from meterseal.transport.algorithms import name_signatures, signature_codes, usable_signatures
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     RENEGOTIATION_SCSV,
@@ -42,7 +43,7 @@ from meterseal.transport.suites import Agreement, CipherSuite
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import Provider
-    from meterseal.transport.algorithms import Algorithms
+    from meterseal.transport.algorithms import Algorithms, Group, Signature
     from meterseal.transport.config import ClientConfig, ServerConfig
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.session import Session
@@ -123,13 +124,14 @@ def _offered_session_id(provider: Provider, session: Session | None) -> bytes:
 def _client_extensions(
     config: ClientConfig, server_name: str | None, session: Session | None
 ) -> Extensions:
-    group, scheme = config.algorithms.group_tls12, config.algorithms.signature_tls12
+    groups = [group.code for group in config.algorithms.groups_tls12]
+    schemes = signature_codes(config.algorithms.signatures_tls12)
     extensions = naming_extensions(config, server_name)
     extensions[ext.EC_POINT_FORMATS] = encode_uint8_list(bytes((UNCOMPRESSED,)))
-    extensions[ext.SUPPORTED_GROUPS] = encode_uint16_list((group.code,))
+    extensions[ext.SUPPORTED_GROUPS] = encode_uint16_list(groups)
     if config.offer_tickets:
         extensions[ext.SESSION_TICKET] = session.ticket if session else b""
-    extensions[ext.SIGNATURE_ALGORITHMS] = encode_uint16_list((scheme.code,))
+    extensions[ext.SIGNATURE_ALGORITHMS] = encode_uint16_list(schemes)
     if config.offer_extended_master_secret:
         extensions[ext.EXTENDED_MASTER_SECRET] = b""
     extensions[ext.RENEGOTIATION_INFO] = encode_uint8_list(b"")
@@ -226,15 +228,15 @@ def check_client_hello(hello: ClientHello, config: ServerConfig) -> CipherSuite:
     if not spoken:
         raise UnsupportedVersion(f"the client speaks {'TLCP' if is_tlcp else 'TLS'}, we do not")
     for suite in spoken:
-        if suite.code in hello.cipher_suites and _can_serve(suite, config):
+        if suite.code in hello.cipher_suites and _can_serve(suite, hello, config):
             return suite
     raise Incompatible("no cipher suite in common")
 
 
-def _can_serve(suite: CipherSuite, config: ServerConfig) -> bool:
+def _can_serve(suite: CipherSuite, hello: ClientHello, config: ServerConfig) -> bool:
     """TLCP needs our encryption certificate, its ECDHE suites the client's too."""
     if suite.agreement is Agreement.ECDHE:
-        return True
+        return bool(signatures_for(suite, hello.extensions, config))
     if suite.agreement is Agreement.TLCP_ECDHE:
         asks = config.client_authentication is not ClientAuthentication.NONE
         return asks and config.credential.encryption is not None
@@ -242,8 +244,9 @@ def _can_serve(suite: CipherSuite, config: ServerConfig) -> bool:
 
 
 def _check_extensions(extensions: Extensions, config: ServerConfig) -> None:
-    _check_curve_extensions(extensions, config.algorithms)
-    _check_signature_schemes(extensions, config.algorithms)
+    _check_point_formats(extensions)
+    choose_group(extensions, config.algorithms)
+    _check_signature_schemes(extensions, config)
     _check_renegotiation_info(extensions)
     if ext.EXTENDED_MASTER_SECRET in extensions:
         if extensions[ext.EXTENDED_MASTER_SECRET]:
@@ -262,21 +265,47 @@ def _check_version(hello: ClientHello) -> None:
         raise UnsupportedVersion(f"the client offers at most version {hello.client_version:#06x}")
 
 
-def _check_curve_extensions(extensions: Extensions, algorithms: Algorithms) -> None:
+def _check_point_formats(extensions: Extensions) -> None:
     formats = extensions.get(ext.EC_POINT_FORMATS)
     if formats is not None and UNCOMPRESSED not in decode_uint8_list(formats):
         raise IllegalParameter("the client cannot read uncompressed points")
-    groups = extensions.get(ext.SUPPORTED_GROUPS)
-    group = algorithms.group_tls12
-    if groups is not None and group.code not in decode_uint16_list(groups):
-        raise Incompatible(f"no group in common: the client does not offer {group}")
 
 
-def _check_signature_schemes(extensions: Extensions, algorithms: Algorithms) -> None:
+def choose_group(extensions: Extensions, algorithms: Algorithms) -> Group:
+    """Return the first of our groups that the client knows; it may leave the choice to us."""
+    body = extensions.get(ext.SUPPORTED_GROUPS)
+    ours = algorithms.groups_tls12
+    if body is None:
+        return ours[0]
+    offered = decode_uint16_list(body)
+    for group in ours:
+        if group.code in offered:
+            return group
+    raise Incompatible(f"no group in common: the client does not offer {ours[0]}")
+
+
+def signatures_for(
+    suite: CipherSuite, extensions: Extensions, config: ServerConfig
+) -> list[Signature]:
+    """Return what we may sign with under this suite, best first."""
+    return [
+        scheme
+        for scheme in _common_signatures(extensions, config)
+        if scheme.authentication == suite.authentication
+    ]
+
+
+def _common_signatures(extensions: Extensions, config: ServerConfig) -> list[Signature]:
     schemes = extensions.get(ext.SIGNATURE_ALGORITHMS)
     offered = () if schemes is None else decode_uint16_list(schemes)
-    if algorithms.signature_tls12.code not in offered:
-        raise Incompatible(f"the client does not offer {algorithms.signature_tls12}")
+    key = config.credential.chain[0].spki.algorithm
+    return usable_signatures(config.algorithms.signatures_tls12, offered, key)
+
+
+def _check_signature_schemes(extensions: Extensions, config: ServerConfig) -> None:
+    if not _common_signatures(extensions, config):
+        ours = name_signatures(config.algorithms.signatures_tls12)
+        raise Incompatible(f"the client does not offer {ours}, or our key does not make them")
 
 
 def _check_renegotiation_info(extensions: Extensions) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from meterseal.crypto.sm2 import DEFAULT_ID
 from meterseal.errors import Incompatible
+from meterseal.transport.algorithms import name_signatures, signature_codes, usable_signatures
 from meterseal.transport.codepoints import ECDSA_SIGN, RSA_SIGN, TLCP, TLS12
 from meterseal.transport.config import CertificateVerifyForm
 from meterseal.transport.flow import sign_digest, sign_message
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from meterseal.crypto.provider import Signer
     from meterseal.transport.algorithms import Signature
-    from meterseal.transport.config import ClientConfig, ServerConfig
+    from meterseal.transport.config import ClientConfig, Credential, ServerConfig
     from meterseal.transport.flow import Flow
     from meterseal.transport.suites import CipherSuite
     from meterseal.transport.transcript import Transcript
@@ -45,15 +47,21 @@ def start_transcript(
     transcript: Transcript, suite: CipherSuite, config: ClientConfig | ServerConfig
 ) -> None:
     """Choose the suite's hash; the messages stay where a CertificateVerify signs anything else."""
-    other_hash = suite.hash_name != config.algorithms.hash_name
-    keep = other_hash or config.compatibility.needs_whole(suite.version)
+    keep = (
+        suite.hash_name != config.algorithms.hash_name
+        or config.algorithms.signs_messages
+        or config.compatibility.needs_whole(suite.version)
+    )
     transcript.start(config.provider.new_hash(suite.hash_name), keep=keep)
 
 
-def sign_transcript(form: CertificateVerifyForm, key: Signer, content: bytes) -> Flow[bytes]:
+def sign_transcript(
+    form: CertificateVerifyForm, key: Signer, content: bytes, identifier: bytes = DEFAULT_ID
+) -> Flow[bytes]:
     """Sign what a CertificateVerify of this form signs."""
-    sign = sign_digest if form is CertificateVerifyForm.BARE_DIGEST else sign_message
-    return (yield from sign(key, content))
+    if form is CertificateVerifyForm.BARE_DIGEST:
+        return (yield from sign_digest(key, content))
+    return (yield from sign_message(key, content, identifier))
 
 
 def signed_content(
@@ -80,19 +88,31 @@ def request_certificate(
     authorities = tuple(anchor.subject.encode() for anchor in config.trust)
     if version == TLCP:
         return TlcpCertificateRequest(bytes((RSA_SIGN, ECDSA_SIGN)), authorities)
-    schemes = (config.algorithms.signature_tls12.code,)
+    schemes = signature_codes(config.algorithms.signatures_tls12)
     return CertificateRequest(bytes((ECDSA_SIGN,)), schemes, authorities)
 
 
-def require_scheme(schemes: Collection[int], ours: Signature) -> int:
-    """Return the scheme that we sign with, if the peer accepts it."""
-    if ours.code not in schemes:
-        raise Incompatible(f"the peer does not accept {ours}")
-    return ours.code
+def require_scheme(
+    accepted: Collection[int], credential: Credential, config: ClientConfig
+) -> Signature:
+    """Return the scheme that we sign with, if the peer accepts one."""
+    ours = config.algorithms.signatures_tls12
+    usable = usable_signatures(ours, accepted, credential.chain[0].spki.algorithm)
+    if not usable:
+        named = name_signatures(ours)
+        raise Incompatible(f"the peer does not accept {named}, or our key does not make them")
+    return usable[0]
+
+
+def form_tls12(config: ClientConfig | ServerConfig) -> CertificateVerifyForm:
+    """The one form of CertificateVerify in TLS 1.2."""
+    if config.algorithms.signs_messages:
+        return CertificateVerifyForm.WHOLE_TRANSCRIPT
+    return CertificateVerifyForm.BARE_DIGEST
 
 
 def accepted_forms(version: int, config: ServerConfig) -> tuple[CertificateVerifyForm, ...]:
     """The forms of CertificateVerify that a server takes."""
     if version == TLS12:
-        return (CertificateVerifyForm.BARE_DIGEST,)
+        return (form_tls12(config),)
     return config.compatibility.certificate_verify

@@ -8,14 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meterseal.errors import (
-    CertificateRejected,
-    DecodeError,
-    IllegalParameter,
-    Incompatible,
-    RejectionReason,
-)
+from meterseal.crypto.sm2 import DEFAULT_ID
+from meterseal.errors import CertificateRejected, DecodeError, Incompatible, RejectionReason
 from meterseal.transport import ext, identity
+from meterseal.transport.algorithms import find_signature
 from meterseal.transport.classic import steps
 from meterseal.transport.classic.exchange import Randoms, server_exchange
 from meterseal.transport.classic.offer import (
@@ -50,7 +46,6 @@ from meterseal.transport.messages import (
     NewSessionTicket,
     ServerHello,
     ServerHelloDone,
-    TlcpCertificateVerify,
 )
 from meterseal.transport.session import ClassicSession
 
@@ -152,7 +147,7 @@ def _server_random(config: ServerConfig, version: int) -> bytes:
 def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]:
     choice, randoms = opening.choice, opening.randoms
     version = choice.suite.version
-    exchange = server_exchange(choice.suite, config)
+    exchange = server_exchange(choice.suite, config, opening.hello.extensions)
     driver.send(identity.show(config.credential, version))
     if choice.expects_status and config.credential.ocsp_response is not None:
         driver.send(CertificateStatus(config.credential.ocsp_response))
@@ -167,7 +162,9 @@ def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]
     if peer is not None:
         yield from _receive_certificate_verify(driver, config, peer, choice.suite)
     steps.log_keys(config.key_log, randoms, secret)
-    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=False)
+    sealer, opener = steps.derive_protection(
+        config.provider, secret, choice, randoms, is_client=False
+    )
     proof = yield from steps.receive_finished(driver, opener, secret, steps.CLIENT_FINISHED)
     session = _new_session(config, opening, secret, peer)
     _send_ticket(driver, config, choice, session)
@@ -195,12 +192,13 @@ def _receive_certificate_verify(
     forms = accepted_forms(suite.version, config)
     contents = [(form, signed_content(form, driver.transcript, suite, config)) for form in forms]
     verify = yield from receive(PROFILES[suite.version].certificate_verify)
-    scheme = config.algorithms.signature_tls12
-    if isinstance(verify, CertificateVerify) and verify.algorithm != scheme.code:
-        raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
-    if isinstance(verify, TlcpCertificateVerify) and not verify.has_length:
+    identifier = DEFAULT_ID
+    if isinstance(verify, CertificateVerify):
+        ours, key = config.algorithms.signatures_tls12, peer.signing.leaf.spki.algorithm
+        identifier = find_signature(ours, verify.algorithm, key).identifier
+    elif not verify.has_length:
         _require_bare_signatures(config)
-    identity.check_certificate_verify(verify.signature, peer, contents)
+    identity.check_certificate_verify(verify.signature, peer, contents, identifier)
 
 
 def _require_bare_signatures(config: ServerConfig) -> None:
@@ -260,7 +258,9 @@ def _resume(
         else None
     )
     steps.log_keys(config.key_log, randoms, secret)
-    sealer, opener = steps.derive_protection(secret, choice, randoms, is_client=False)
+    sealer, opener = steps.derive_protection(
+        config.provider, secret, choice, randoms, is_client=False
+    )
     _send_ticket(driver, config, choice, session)
     steps.send_finished(driver, sealer, secret, steps.SERVER_FINISHED)
     proof = yield from steps.receive_finished(driver, opener, secret, steps.CLIENT_FINISHED)

@@ -50,12 +50,18 @@ def derive_master_secret(
 
 
 def derive_protection(
-    master_secret: MasterSecret, choice: Choice, randoms: Randoms, *, is_client: bool
+    provider: Provider,
+    master_secret: MasterSecret,
+    choice: Choice,
+    randoms: Randoms,
+    *,
+    is_client: bool,
 ) -> tuple[Sealer, Opener]:
     """Derive our record keys."""
     suite = choice.suite
-    derive = master_secret.gcm_protection if suite.is_aead else master_secret.cbc_protection
-    return derive(randoms.client, randoms.server, suite.version, is_client)
+    return provider.record_protection(
+        suite.protection, master_secret, randoms.both, suite.version, is_client=is_client
+    )
 
 
 def log_keys(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _MAX_CERTIFICATES: Final = 16
 _MAX_ENTRY_EXTENSIONS: Final = 8
-_VERIFY_DATA_LENGTH: Final = 32
 
 
 # struct { Extension extensions<0..2^16-1>; } EncryptedExtensions;
@@ -128,8 +127,8 @@ class Tls13Finished:
 
     @classmethod
     def decode(cls, body: Cursor) -> Self:
-        """Read the 32 bytes."""
-        return cls(verify_data=body.fixed(_VERIFY_DATA_LENGTH))
+        """Read all bytes; how many there must be depends on the hash."""
+        return cls(verify_data=body.rest())
 
     def encode(self) -> bytes:
         """Write the body of the message."""

@@ -12,6 +12,7 @@ from meterseal.errors import (
     UnsupportedVersion,
 )
 from meterseal.transport import ext
+from meterseal.transport.algorithms import name_signatures, usable_signatures
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     PSK_DHE_KE,
@@ -26,6 +27,7 @@ from meterseal.transport.extensions_tls13 import (
 from meterseal.transport.hello import choose_protocol, requested_server_name
 
 if TYPE_CHECKING:
+    from meterseal.transport.algorithms import Signature
     from meterseal.transport.config import ServerConfig
     from meterseal.transport.extensions import Extensions
     from meterseal.transport.messages import ClientHello
@@ -81,14 +83,18 @@ def choose(hello: ClientHello, config: ServerConfig) -> Choice:
     )
 
 
-def check_schemes(hello: ClientHello, config: ServerConfig) -> None:
-    """A certificate will have to be shown: the client must take our signatures."""
+def choose_signature(hello: ClientHello, config: ServerConfig) -> Signature:
+    """A certificate will have to be shown: the client must take a signature of ours."""
     body = hello.extensions.get(ext.SIGNATURE_ALGORITHMS)
     if body is None:
         raise MissingExtension("the client does not say which signatures it takes")
-    scheme = config.algorithms.signature_tls13
-    if scheme.code not in decode_uint16_list(body):
-        raise Incompatible(f"the client does not take {scheme}")
+    ours = config.algorithms.signatures_tls13
+    key = config.credential.chain[0].spki.algorithm
+    usable = usable_signatures(ours, decode_uint16_list(body), key)
+    if not usable:
+        named = name_signatures(ours)
+        raise Incompatible(f"the client does not take {named}, or our key does not make them")
+    return usable[0]
 
 
 def check_second_hello(second: ClientHello, first: ClientHello, group: int) -> None:

@@ -28,6 +28,7 @@ from meterseal.errors import (
     UnsupportedExtension,
 )
 from meterseal.transport import ext, identity
+from meterseal.transport.algorithms import usable_signatures
 from meterseal.transport.codepoints import TLS13
 from meterseal.transport.extensions import decode_uint16_list
 from meterseal.transport.extensions_tls13 import decode_authorities
@@ -178,8 +179,8 @@ def _receive_proof(
         following = yield from receive(Tls13Certificate)
     status = _check_certificate(following, offer)
     peer = identity.verify_server(following.chain(), config, server_name, TLS13)
-    scheme = config.algorithms.signature_tls13
-    proven = yield from steps.receive_certificate_verify(driver, peer, scheme, steps.SERVER_CONTEXT)
+    ours = config.algorithms.signatures_tls13
+    proven = yield from steps.receive_certificate_verify(driver, peer, ours, steps.SERVER_CONTEXT)
     return _Proof(proven, request, status)
 
 
@@ -223,9 +224,11 @@ def _send_proof(
     if request is None:
         return
     schemes = decode_uint16_list(request.extensions[ext.SIGNATURE_ALGORITHMS])
-    credential, scheme = config.credential, config.algorithms.signature_tls13
-    if credential is None or scheme.code not in schemes:
+    credential, ours = config.credential, config.algorithms.signatures_tls13
+    usable = credential and usable_signatures(ours, schemes, credential.chain[0].spki.algorithm)
+    if not credential or not usable:
         driver.send(Tls13Certificate(b"", ()))
         return
     driver.send(Tls13Certificate.of(certificate.encode() for certificate in credential.chain))
-    yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.CLIENT_CONTEXT)
+    key, context = credential.key, steps.CLIENT_CONTEXT
+    yield from steps.send_certificate_verify(driver, key, usable[0], context)

@@ -14,6 +14,7 @@ from meterseal.errors import (
     UsageError,
 )
 from meterseal.transport import ext, identity
+from meterseal.transport.algorithms import signature_codes
 from meterseal.transport.codepoints import (
     NULL_COMPRESSION,
     PSK_DHE_KE,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from meterseal.transport.suites import CipherSuite
 
 _SESSION_ID_LENGTH: Final = 32
-_BINDER_LENGTH: Final = 32
 _IN_SERVER_HELLO: Final = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext.PRE_SHARED_KEY})
 _IN_RETRY_REQUEST: Final = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext.COOKIE})
 
@@ -110,7 +110,7 @@ def _constant_part(config: ClientConfig) -> _Constant:
     with_share = config.groups if config.key_shares is None else config.key_shares
     if not set(with_share) <= set(config.groups):
         raise UsageError("a key share of a group that is not among the groups")
-    schemes = (config.algorithms.signature_tls13.code,)
+    schemes = signature_codes(config.algorithms.signatures_tls13)
     return _Constant(
         cipher_suites=tuple(suite.code for suite in config.suites if suite.version == TLS13),
         with_share=tuple(int(group) for group in with_share),
@@ -141,13 +141,14 @@ def encode_hello(offer: Offer, config: ClientConfig, before: Hash | None) -> byt
     suite = config.algorithms.suites[session.suite]
     milliseconds = round((config.provider.now().timestamp() - session.created) * 1000)
     age = (milliseconds + session.age_add) & 0xFFFFFFFF
-    unproven = OfferedPsks(((session.ticket, age),), (bytes(_BINDER_LENGTH),))
+    running = config.provider.new_hash(suite.hash_name) if before is None else before
+    length = len(running.digest())
+    unproven = OfferedPsks(((session.ticket, age),), (bytes(length),))
     raw = encode_message(offer.hello.with_extension(ext.PRE_SHARED_KEY, unproven.encode()))
     covered = raw[: -unproven.binders_length]
-    running = config.provider.new_hash(suite.hash_name) if before is None else before
     running.update(covered)
     binder = config.provider.key_schedule(suite.protection, session.psk).binder(running.digest())
-    return covered + raw[-unproven.binders_length : -_BINDER_LENGTH] + binder
+    return covered + raw[-unproven.binders_length : -length] + binder
 
 
 def _encode_shares(shares: dict[int, KeyShare]) -> bytes:

@@ -15,6 +15,7 @@ from meterseal.errors import (
     UnsupportedExtension,
 )
 from meterseal.transport import ext, identity
+from meterseal.transport.algorithms import signature_codes
 from meterseal.transport.codepoints import TLS12, TLS13
 from meterseal.transport.config import ClientAuthentication
 from meterseal.transport.driver import encode_message
@@ -33,12 +34,13 @@ from meterseal.transport.messages import (
 )
 from meterseal.transport.once import once
 from meterseal.transport.tls13 import steps
-from meterseal.transport.tls13.choice import check_schemes, check_second_hello, choose
+from meterseal.transport.tls13.choice import check_second_hello, choose, choose_signature
 from meterseal.transport.tls13.tickets import find_session, send_ticket
 from meterseal.transport.wire import vector16
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import Hash, KeySchedule
+    from meterseal.transport.algorithms import Signature
     from meterseal.transport.config import ServerConfig
     from meterseal.transport.driver import Driver
     from meterseal.transport.extensions import Extensions
@@ -55,6 +57,7 @@ class _Opening:
     hello: ClientHello
     choice: Choice
     resumed: Resumed | None
+    signature: Signature | None
     is_retried: bool
 
 
@@ -66,8 +69,9 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     schedule = _send_server_hello(driver, config, opening)
     server_name = None if resumed else choice.server_name
     driver.send(EncryptedExtensions(naming_answers(server_name, choice.application_protocol)))
-    if resumed is None:
-        yield from _send_proof(driver, config, status_to_send(opening.hello, config))
+    if opening.signature is not None:
+        status = status_to_send(opening.hello, config)
+        yield from _send_proof(driver, config, opening.signature, status)
     steps.send_finished(driver, schedule, of_client=False)
     server_finished = driver.transcript.digest()
     sealer, opener = schedule.application_protection(server_finished, is_client=False)
@@ -106,9 +110,8 @@ def _open(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flow[_Ope
     else:
         driver.transcript.start(config.provider.new_hash(choice.suite.hash_name))
     resumed = find_session(driver, choice, config, before)
-    if resumed is None:
-        check_schemes(hello, config)
-    return _Opening(hello, choice, resumed, is_retried)
+    signature = choose_signature(hello, config) if resumed is None else None
+    return _Opening(hello, choice, resumed, signature, is_retried)
 
 
 def _retry(
@@ -166,12 +169,14 @@ def _answer_share(config: ServerConfig, choice: Choice) -> tuple[bytes, bytes]:
 # --- who we are --------------------------------------------------------------------------
 
 
-def _send_proof(driver: Driver, config: ServerConfig, status: bytes | None) -> Flow[None]:
+def _send_proof(
+    driver: Driver, config: ServerConfig, scheme: Signature, status: bytes | None
+) -> Flow[None]:
     """Show our certificate and prove its key; ask the same of the client first."""
     if config.client_authentication is not ClientAuthentication.NONE:
         driver.send_encoded(once(config, _certificate_request))
     driver.send_encoded(once(config, _certificate if status is None else _stapled_certificate))
-    credential, scheme = config.credential, config.algorithms.signature_tls13
+    credential = config.credential
     yield from steps.send_certificate_verify(driver, credential.key, scheme, steps.SERVER_CONTEXT)
 
 
@@ -192,7 +197,7 @@ def _encode_chain(config: ServerConfig, about_first: Extensions) -> bytes:
 
 def _certificate_request(config: ServerConfig) -> bytes:
     """The server's question, with the names of the roots that may vouch for the client."""
-    schemes = encode_uint16_list((config.algorithms.signature_tls13.code,))
+    schemes = encode_uint16_list(signature_codes(config.algorithms.signatures_tls13))
     extensions: Extensions = {ext.SIGNATURE_ALGORITHMS: schemes}
     names = b"".join(vector16(anchor.subject.encode()) for anchor in config.trust)
     if names:
@@ -212,8 +217,8 @@ def _receive_proof(
     peer = _check_certificate(certificate, config)
     if peer is None:
         return steps.PeerProven(None)
-    scheme = config.algorithms.signature_tls13
-    return (yield from steps.receive_certificate_verify(driver, peer, scheme, steps.CLIENT_CONTEXT))
+    ours = config.algorithms.signatures_tls13
+    return (yield from steps.receive_certificate_verify(driver, peer, ours, steps.CLIENT_CONTEXT))
 
 
 def _check_certificate(certificate: Tls13Certificate, config: ServerConfig) -> Peer | None:

@@ -9,7 +9,8 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from meterseal.errors import HandshakeProofFailed, IllegalParameter, InvalidSignature
+from meterseal.errors import DecodeError, HandshakeProofFailed, InvalidSignature
+from meterseal.transport.algorithms import find_signature
 from meterseal.transport.events import HandshakeCompleted
 from meterseal.transport.flow import receive, sign_message
 from meterseal.transport.messages import CertificateVerify, Tls13Finished
@@ -58,13 +59,12 @@ def send_certificate_verify(
 
 
 def receive_certificate_verify(
-    driver: Driver, peer: Peer, scheme: Signature, context: bytes
+    driver: Driver, peer: Peer, signatures: tuple[Signature, ...], context: bytes
 ) -> Flow[PeerProven]:
     """Wait for the proof that the peer holds the key of its certificate."""
     content = signed_content(context, driver.transcript.digest())
     verify = yield from receive(CertificateVerify)
-    if verify.algorithm != scheme.code:
-        raise IllegalParameter(f"signature scheme {verify.algorithm:#06x} was not offered")
+    scheme = find_signature(signatures, verify.algorithm, peer.signing.leaf.spki.algorithm)
     try:
         peer.verifier().verify(verify.signature, content, scheme.identifier)
     except InvalidSignature:
@@ -86,6 +86,8 @@ def receive_finished(
     """Wait for the peer's proof."""
     expected = schedule.verify_data(of_client, driver.transcript.digest())
     finished = yield from receive(Tls13Finished)
+    if len(finished.verify_data) != len(expected):
+        raise DecodeError(f"a Finished of {len(finished.verify_data)} bytes")
     if not hmac.compare_digest(finished.verify_data, expected):
         raise HandshakeProofFailed("the peer's Finished does not fit this handshake")
     return FinishedValid()
