@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meterseal.errors import PeerError
@@ -20,6 +21,7 @@ from meterseal.transport.messages import (
     Tls13CertificateRequest,
 )
 from meterseal.transport.wire import Cursor
+from meterseal.x509 import load_certificates
 from peers.bogo.options import TLS13, Options, Unimplemented
 
 if TYPE_CHECKING:
@@ -226,11 +228,14 @@ class Exchange:
         expected_response = b""
         if not established.resumed:  # then no certificate is shown, and no response with it
             expected_response = base64.b64decode(options.expect_ocsp_response)
-        schemes = watcher.peer_schemes
+        schemes, shown = watcher.peer_schemes, b""
+        if options.expect_peer_cert_file and established.peer is not None:
+            shown = b"".join(certificate.encode() for certificate in established.peer.chain)
         if options.server:
             body = watcher.extension(ExtensionType.SIGNATURE_ALGORITHMS)
             schemes = list(decode_uint16_list(body)) if body else []
         return {
+            "the peer's chain": (_load_chain(options.expect_peer_cert_file), shown),
             "the peer's schemes": (options.expect_peer_verify_pref, schemes),
             "OCSP response": (expected_response, established.ocsp_response),
             "version": (options.expect_version, established.suite.version),
@@ -267,6 +272,13 @@ class Exchange:
             has_one = self.connection.session is not None
             if has_one == options.expect_no_session:
                 raise Failed(f"a new session: {has_one}, expected the opposite")
+
+
+def _load_chain(path: str) -> bytes:
+    if not path:
+        return b""
+    chain = load_certificates(Path(path).read_bytes())
+    return b"".join(certificate.encode() for certificate in chain)
 
 
 def _raw(text: str) -> bytes:

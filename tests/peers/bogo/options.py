@@ -87,6 +87,7 @@ class Options:
     expect_ticket_renewal: bool = False
     expect_extended_master_secret: bool = False
     expect_secure_renegotiation: bool = False
+    expect_peer_cert_file: str = ""
     expect_server_name: str = ""
     expect_no_server_name: bool = False
     expect_alpn: str = ""
@@ -120,6 +121,7 @@ IGNORED = {
     "renegotiate-ignore": 0,
     "expect-cipher-no-aes": 1,
     "expect-total-renegotiations": 1,
+    "expect-selected-credential": 1,
     "handshaker-path": 1,
 }
 
@@ -144,7 +146,7 @@ _ABSENT = {
     "False Start is absent": ("false-start",),
     "GREASE and permuted extensions are absent": ("grease", "permute"),
     "one credential for a configuration, no choice among several": (
-        "new-x509-credential", "selected-credential", "must-match-issuer", "client-ca-list",
+        "must-match-issuer", "client-ca-list",
     ),
     "tls-unique is absent": ("tls-unique",),
     "handing a handshake to another process is absent": ("handshaker", "shim-", "handoff", "hint"),
@@ -164,7 +166,10 @@ def parse(arguments: list[str], connection: int) -> Options:
     for flag in rest:
         name, applies = _scope(flag.removeprefix("-"), connection)
         attribute = _NAMES.get(name, name.replace("-", "_"))
-        if name in IGNORED:
+        if name == "new-x509-credential":
+            if options.cert_file:
+                raise Unimplemented("one credential for a configuration, no choice among several")
+        elif name in IGNORED:
             for _ in range(IGNORED[name]):
                 next(rest)
         elif attribute in Options.__dataclass_fields__ and attribute != "is_resumption":

@@ -13,6 +13,7 @@ from meterseal.transport.wire import Cursor, vector8, vector16, vector24
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_HASH_LENGTHS: Final = (32, 48)
 _MAX_CERTIFICATES: Final = 16
 _MAX_ENTRY_EXTENSIONS: Final = 8
 
@@ -127,8 +128,11 @@ class Tls13Finished:
 
     @classmethod
     def decode(cls, body: Cursor) -> Self:
-        """Read all bytes; how many there must be depends on the hash."""
-        return cls(verify_data=body.rest())
+        """Read 32 bytes, or 48; which of both it must be, the hash decides."""
+        verify_data = body.rest()
+        if len(verify_data) not in _HASH_LENGTHS:
+            raise DecodeError(f"a Finished of {len(verify_data)} bytes")
+        return cls(verify_data)
 
     def encode(self) -> bytes:
         """Write the body of the message."""
