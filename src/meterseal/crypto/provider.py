@@ -88,6 +88,10 @@ class MasterSecret(Protocol):
         """Return the twelve bytes of a Finished (RFC 5246, 7.4.9)."""
         ...
 
+    def prf(self, label: bytes, seed: bytes, length: int, /) -> bytes:
+        """Return `length` bytes for another use (RFC 5246, 5; RFC 5705, 4)."""
+        ...
+
     def to_bytes(self) -> bytes:
         """Give the secret away: for a sealed ticket or a key log alone."""
         ...

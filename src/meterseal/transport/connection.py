@@ -142,14 +142,15 @@ class Connection:
             raise UsageError("only an established session of TLS 1.3 changes its keys")
         self._guarded(lambda: self._driver.update_write_keys(request_peer=request_peer))
 
-    def export_keying_material(self, label: bytes, context: bytes, length: int) -> bytes:
-        """Return `length` bytes that both ends can derive and nobody else (RFC 8446, 7.5).
+    def export_keying_material(self, label: bytes, context: bytes | None, length: int) -> bytes:
+        """Return `length` bytes that both ends can derive and nobody else (RFC 5705).
 
-        Raises `UsageError` unless a session of TLS 1.3 is established.
+        TLS 1.2 alone tells no context from an empty one. Raises `UsageError` unless a session of
+        TLS 1.3, or of TLS 1.2 with an extended master secret, is established.
         """
-        if self._driver.exporter is None or not self._driver.is_established:
-            raise UsageError("only an established session of TLS 1.3 exports keys")
-        return self._driver.exporter.export(label, context, length)
+        if self._driver.export is None or not self._driver.is_established:
+            raise UsageError("no session of TLS 1.3, or of TLS 1.2 with an extended master secret")
+        return self._driver.export(label, context, length)
 
     def data_to_send(self) -> bytes:
         """Return the bytes for the peer; they are handed out once."""

@@ -40,7 +40,6 @@ from meterseal.transport.wire import Cursor
 
 if TYPE_CHECKING:
     from meterseal.crypto.provider import (
-        Exporter,
         Opener,
         Sealer,
         Tls13Opener,
@@ -74,7 +73,7 @@ class Driver:
         self.is_established = False
         self.close_received = False
         self.close_sent = False
-        self.exporter: Exporter | None = None
+        self.export: Callable[[bytes, bytes | None, int], bytes] | None = None
         self._limits = limits
         self._observe = observer or _see_nothing
         self._is_client = is_client

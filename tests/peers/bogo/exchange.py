@@ -153,10 +153,9 @@ class Exchange:
                 self._write(options.shim_initial_write.encode("latin-1"))
 
     def _export(self) -> bytes:
-        options, established = self.options, self.connection.established
-        if established is None or established.suite.version != TLS13:
-            raise Unimplemented("keys are exported from TLS 1.3 alone")
-        label, context = _raw(options.export_label), _raw(options.export_context)
+        options = self.options
+        label = _raw(options.export_label)
+        context = _raw(options.export_context) if options.use_export_context else None
         return self.connection.export_keying_material(
             label, context, options.export_keying_material
         )
@@ -230,7 +229,7 @@ class Exchange:
             expected_response = base64.b64decode(options.expect_ocsp_response)
         schemes, shown = watcher.peer_schemes, b""
         if options.expect_peer_cert_file and established.peer is not None:
-            shown = b"".join(certificate.encode() for certificate in established.peer.chain)
+            shown = b"".join(certificate.encode() for certificate in established.peer.chain[:-1])
         if options.server:
             body = watcher.extension(ExtensionType.SIGNATURE_ALGORITHMS)
             schemes = list(decode_uint16_list(body)) if body else []

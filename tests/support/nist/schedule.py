@@ -33,6 +33,9 @@ class MasterSecret:
     def verify_data(self, label: bytes, transcript_hash: bytes, /) -> bytes:
         return prf(self._hash_name, self._secret, label, transcript_hash, 12)
 
+    def prf(self, label: bytes, seed: bytes, length: int, /) -> bytes:
+        return prf(self._hash_name, self._secret, label, seed, length)
+
     def protection(
         self, name: str, randoms: bytes, version: int, *, is_client: bool
     ) -> tuple[AeadSealer | CbcSealer, AeadOpener | CbcOpener]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from meterseal.asn1 import der
 from meterseal.crypto import sm2, sm3
@@ -186,10 +186,6 @@ class RepeatingProvider(SmProvider):
         super().__init__(random_source=lambda size: b"\x5a" * size)
 
 
-class _Secret(Protocol):
-    def prf(self, label: bytes, seed: bytes, length: int) -> bytes: ...
-
-
 class _Deaf:
     """A hash that does not hear what is said."""
 
@@ -237,8 +233,7 @@ class WeakRecords(SmProvider):
         honest, _ = super().record_protection(
             protection, secret, randoms, version, is_client=is_client
         )
-        with_prf: _Secret = secret  # type: ignore[assignment]  # ours has it
-        block = with_prf.prf(b"key expansion", randoms[32:] + randoms[:32], 96)
+        block = secret.prf(b"key expansion", randoms[32:] + randoms[:32], 96)
         if protection == "sm4-gcm":
             key, extra = (block[16:32], block[36:40]) if is_client else (block[:16], block[32:36])
         else:

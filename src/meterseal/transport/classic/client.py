@@ -109,7 +109,7 @@ def _full(
     master_secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
     if request is not None:
         yield from _send_certificate_verify(driver, config, choice.suite, request)
-    steps.log_keys(config.key_log, randoms, master_secret)
+    steps.release_keys(driver, config.key_log, choice, randoms, master_secret)
     sealer, opener = steps.derive_protection(
         config.provider, master_secret, choice, randoms, is_client=True
     )
@@ -181,7 +181,7 @@ def _resume(
     """Take the abbreviated way (RFC 5246, 7.3)."""
     session, peer = offered
     secret = session.master_secret
-    steps.log_keys(config.key_log, randoms, secret)
+    steps.release_keys(driver, config.key_log, choice, randoms, secret)
     sealer, opener = steps.derive_protection(
         config.provider, secret, choice, randoms, is_client=True
     )

@@ -161,7 +161,7 @@ def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]
     secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)
     if peer is not None:
         yield from _receive_certificate_verify(driver, config, peer, choice.suite)
-    steps.log_keys(config.key_log, randoms, secret)
+    steps.release_keys(driver, config.key_log, choice, randoms, secret)
     sealer, opener = steps.derive_protection(
         config.provider, secret, choice, randoms, is_client=False
     )
@@ -257,7 +257,7 @@ def _resume(
         if session.peer_chain
         else None
     )
-    steps.log_keys(config.key_log, randoms, secret)
+    steps.release_keys(driver, config.key_log, choice, randoms, secret)
     sealer, opener = steps.derive_protection(
         config.provider, secret, choice, randoms, is_client=False
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meterseal.errors import HandshakeProofFailed
+from meterseal.transport.classic.exporter import Exporter
 from meterseal.transport.events import HandshakeCompleted
 from meterseal.transport.flow import receive
 from meterseal.transport.messages import ChangeCipherSpec, Finished
@@ -64,10 +65,19 @@ def derive_protection(
     )
 
 
-def log_keys(
-    key_log: Callable[[str], None] | None, randoms: Randoms, master_secret: MasterSecret
+def release_keys(
+    driver: Driver,
+    key_log: Callable[[str], None] | None,
+    choice: Choice,
+    randoms: Randoms,
+    master_secret: MasterSecret,
 ) -> None:
-    """Write the line that lets a protocol analyser decrypt the session, if it was asked for."""
+    """Make keys for other uses possible where a master secret belongs to one session alone.
+
+    Also write the line that lets a protocol analyser decrypt the session, if it was asked for.
+    """
+    if choice.extended_master_secret:  # RFC 7627, 5.4 and 6.3
+        driver.export = Exporter(master_secret, randoms.both).export
     if key_log is not None:
         key_log(f"CLIENT_RANDOM {randoms.client.hex()} {master_secret.to_bytes().hex()}")
 

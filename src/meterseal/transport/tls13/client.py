@@ -103,7 +103,7 @@ def shake_hands(
     steps.send_finished(driver, schedule, of_client=True)
     driver.protect_reading(opener)
     driver.protect_writing(sealer)
-    driver.exporter = exporter
+    steps.release_exporter(driver, exporter)
     steps.log_traffic(config.key_log, offer.hello.random, schedule, "TRAFFIC_SECRET_0")
     steps.log_exporter(config.key_log, offer.hello.random, exporter)
     resumption = schedule.resumption(driver.transcript.digest())

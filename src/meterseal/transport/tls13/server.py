@@ -77,7 +77,7 @@ def shake_hands(driver: Driver, config: ServerConfig, hello: ClientHello) -> Flo
     sealer, opener = schedule.application_protection(server_finished, is_client=False)
     exporter = schedule.exporter(server_finished)
     driver.protect_writing(sealer)
-    driver.exporter = exporter
+    steps.release_exporter(driver, exporter)
     steps.log_traffic(config.key_log, opening.hello.random, schedule, "TRAFFIC_SECRET_0")
     steps.log_exporter(config.key_log, opening.hello.random, exporter)
     proven = yield from _receive_proof(driver, config, resumed)

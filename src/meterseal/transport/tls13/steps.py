@@ -106,6 +106,15 @@ def log_traffic(
         key_log(f"{side}_{stage} {client_random.hex()} {secret.hex()}")
 
 
+def release_exporter(driver: Driver, exporter: Exporter) -> None:
+    """Make keys for other uses possible; no context and an empty one are the same (7.5)."""
+
+    def export(label: bytes, context: bytes | None, length: int) -> bytes:
+        return exporter.export(label, context or b"", length)
+
+    driver.export = export
+
+
 def log_exporter(
     key_log: Callable[[str], None] | None, client_random: bytes, exporter: Exporter
 ) -> None:
