@@ -257,12 +257,15 @@ def test_both_export_the_same_keys_and_different_sessions_others() -> None:
     assert other.server.export_keying_material(b"EXPORTER-meter", b"1", 48) != export
 
 
-def test_only_tls13_updates_and_exports() -> None:
+def test_no_context_exports_the_same_as_an_empty_one() -> None:
+    end = link13().client
+    assert end.export_keying_material(b"E", None, 32) == end.export_keying_material(b"E", b"", 32)
+
+
+def test_only_an_established_session_of_tls13_updates_its_keys() -> None:
     for end in (link().client, Connection.client(client13(), SERVER_NAME)):
         with pytest.raises(UsageError):
             end.update_keys()
-        with pytest.raises(UsageError):
-            end.export_keying_material(b"EXPORTER-meter", b"", 32)
 
 
 def test_closing_is_seen_by_the_other_end() -> None:

@@ -39,6 +39,8 @@ from meterseal.transport.transcript import Transcript
 from meterseal.transport.wire import Cursor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meterseal.crypto.provider import (
         Opener,
         Sealer,
