@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,8 @@ from meterseal.cli.main import app
 from meterseal.collection.receipts import Verdict
 from meterseal.collection.station.store import Refusal, open_store
 from meterseal.errors import UsageError
-from meterseal.x509 import dump_certificates, dump_private_key
-from support.station import NOW, PLAIN, checks, reading, world
+from meterseal.x509 import dump_certificates, dump_crls, dump_private_key
+from support.station import NOW, PLAIN, START, checks, reading, world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,13 @@ def test_verifies_and_exports_and_the_bundle_is_checked_with_the_root(folder: Pa
     doubted = run("evidence", "check", bundle, "--ca", folder / "other.pem")
     assert doubted.exit_code == 1
     assert doubted.output.endswith("it does not hold\n")
+    w = world()
+    for days, holds in ((0, False), (2, True)):  # a list is issued a day before what it revokes
+        crl = w.crl(w.collector, at=START + timedelta(days=days), days=3000)
+        (folder / "list.pem").write_bytes(dump_crls([crl]))
+        told = run("evidence", "check", bundle, "--ca", root, "--crl", folder / "list.pem")
+        assert told.exit_code == (0 if holds else 1)
+        assert ("received before" in told.output) is holds
 
 
 def test_shows_what_was_refused(folder: Path) -> None:
