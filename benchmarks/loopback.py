@@ -20,10 +20,10 @@ def bulk_over_loopback(stack: Ours, size: int) -> tuple[float, float]:
     with listen("127.0.0.1", 0, stack.server_config) as listener:
         port = listener.address[1]
         if not (child := os.fork()):
-            config = stack.client_config
+            config, piece = stack.client_config, bytes(_PIECE)
             with connect("127.0.0.1", port, config, server_name=SERVER_NAME) as secure:
                 for _ in range(size // _PIECE):
-                    secure.sendall(bytes(_PIECE))
+                    secure.sendall(piece)
                 secure.recv()  # closing before everything is taken would reset the connection
             os._exit(0)
         secure, _ = listener.accept()

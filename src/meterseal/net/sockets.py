@@ -49,7 +49,8 @@ class SecureSocket:
         self._tap = tap
         if tap is not None:
             tap.opened(raw.getsockname()[:2], raw.getpeername()[:2])
-        self._unread = bytearray()
+        self._unread = b""
+        self._taken = 0  # of `_unread`: what is asked for whole is handed out without a copy
 
     @property
     def session(self) -> HandshakeCompleted:
@@ -91,10 +92,12 @@ class SecureSocket:
 
         Raises `Truncated` if the stream ends without it.
         """
-        while not self._unread and not self._connection.is_peer_closed:
+        while self._taken == len(self._unread) and not self._connection.is_peer_closed:
             self._receive()
-        data = bytes(self._unread[:size])
-        del self._unread[:size]
+        start, self._taken = self._taken, min(self._taken + size, len(self._unread))
+        data = self._unread[start : self._taken]
+        if self._taken == len(self._unread):
+            self._unread, self._taken = b"", 0
         return data
 
     def sendall(self, data: bytes) -> None:
@@ -131,7 +134,8 @@ class SecureSocket:
         finally:  # what was read before an error is data; an alert goes out with the error
             if self._tap is not None:  # after the secrets that open it: analysers read but once
                 self._tap.received(data)
-            self._unread += self._connection.read()
+            self._unread = self._unread[self._taken :] + self._connection.read()
+            self._taken = 0
             with contextlib.suppress(OSError):
                 self._flush()
 
