@@ -18,13 +18,14 @@ use super::nonce;
 use super::scalar::Scalar;
 use super::sign::{Commitment, Signature};
 use super::tables::Windows;
-use super::wide::Question;
 use crate::cpu;
 use crate::drbg::{Purpose, System};
 use crate::error::Error;
 
 /// Signatures of one key in a batch for which it is worth to have a table of its multiples.
-const WORTH_A_TABLE: usize = 32;
+const WORTH_A_TABLE: usize = 4;
+/// The same where registers are wide, and a verification without a table is cheap.
+const WORTH_A_TABLE_IN_LANES: usize = 16;
 /// Operations for which it is worth to trouble another core.
 const WORTH_A_CORE: usize = 64;
 /// Signatures whose nonces come from one call of the generator.
@@ -62,7 +63,7 @@ fn sign_together(
 ) -> Result<(), Error> {
     let scalars: Vec<_> = pairs.iter().map(|(key, e)| (key.scalar(), *e)).collect();
     let nonces = nonce::hedged_together(&scalars, &mut System)?;
-    for ((key, e), commitment) in pairs.iter().zip(Commitment::together(&nonces)?) {
+    for ((key, e), commitment) in pairs.iter().zip(Commitment::together(&nonces)) {
         signatures.push(match key.answer(&commitment, e)? {
             Some(signature) => signature,
             None => key.sign_digest(e)?,
@@ -83,31 +84,26 @@ pub fn generate_batch(count: usize) -> Result<Vec<PrivateKey>, Error> {
         }
         // n - 1 comes with probability 2^-256, and is no private key: then one by one.
         let is_key = |d: &Scalar| d.add(&Scalar::ONE).is_zero() == 0;
-        match arch::base_all(&scalars).filter(|_| scalars.iter().all(is_key)) {
-            Some(points) => {
-                Ok(scalars.iter().zip(points).map(|(d, p)| PrivateKey::from_pair(d, p)).collect())
-            }
-            None => some.iter().map(|()| PrivateKey::generate()).collect(),
+        if !scalars.iter().all(is_key) {
+            return some.iter().map(|()| PrivateKey::generate()).collect();
         }
+        let points = multiply::base_together(&scalars);
+        Ok(scalars.iter().zip(points).map(|(d, p)| PrivateKey::from_pair(d, p)).collect())
     })
 }
 
 /// The x coordinate of each `d P`, as [`PrivateKey::exchange_ecdh`] gives it. All cores compute.
 ///
 /// # Errors
-/// [`Error::InvalidKey`] for infinity, which no valid pair of keys gives.
+/// None now: no pair of keys gives infinity.
 pub fn exchange_ecdh_batch(
     pairs: &[(&PrivateKey, &PublicKey)],
 ) -> Result<Vec<Zeroizing<[u8; 32]>>, Error> {
     on_all_cores(pairs, |some| {
         let operands: Vec<_> =
             some.iter().map(|(key, peer)| (key.scalar(), peer.point())).collect();
-        match arch::variable_all(&operands) {
-            Some(points) => {
-                Ok(points.iter().map(|p| Zeroizing::new(encoding::field_bytes(&p.x))).collect())
-            }
-            None => some.iter().map(|(key, peer)| key.exchange_ecdh(peer)).collect(),
-        }
+        let points = multiply::secret_together(&operands);
+        Ok(points.iter().map(|p| Zeroizing::new(encoding::field_bytes(&p.x))).collect())
     })
 }
 
@@ -120,8 +116,7 @@ pub fn verify_batch(
     distinguishing_id: &[u8],
     encoding: SignatureEncoding,
 ) -> Result<Vec<bool>, Error> {
-    // Where registers are wide, they are quicker than tables of the keys that signed much.
-    let tables = if cpu::is_avx512() { Tables::new() } else { tables_for(requests) };
+    let tables = tables_for(requests)?;
     on_all_cores(requests, |some| {
         let messages: Vec<_> = some.iter().map(|(key, _, message)| (*key, *message)).collect();
         let digests = PublicKey::message_digests(&messages, distinguishing_id)?;
@@ -139,23 +134,37 @@ pub fn verify_batch(
 /// A key, a signature, and e.
 type Claim<'a> = (&'a PublicKey, &'a Signature, &'a [u8; 32]);
 
-/// Whether each holds.
+/// Whether each holds: side by side where registers are wide, what is left one after the other.
 fn verify_together(claims: &[Claim<'_>], tables: &Tables) -> Vec<bool> {
+    let mut answers = vec![None; claims.len()];
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for (place, (key, signature, e)) in claims.iter().enumerate() {
+        let Some(question) = key.question(signature, e) else { continue };
+        match windows_of(key, tables) {
+            Some(windows) => known.push((place, (question, windows))),
+            None => unknown.push((place, question)),
+        }
+    }
+    let (places, questions): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    for (place, answer) in
+        places.iter().zip(arch::answer_all_by_tables(&questions).unwrap_or_default())
+    {
+        answers[*place] = answer;
+    }
+    let (places, questions): (Vec<_>, Vec<_>) = unknown.into_iter().unzip();
+    for (place, answer) in places.iter().zip(arch::answer_all(&questions).unwrap_or_default()) {
+        answers[*place] = Some(answer);
+    }
     let alone = |(key, signature, e): &Claim<'_>| {
-        let windows = tables.get(key.coordinates()).map(|windows| &**windows);
-        key.verify_digest_by(signature, e, windows).is_ok()
+        key.verify_digest_by(signature, e, windows_of(key, tables)).is_ok()
     };
-    let questions: Vec<_> =
-        claims.iter().map(|(key, signature, e)| key.question(signature, e)).collect();
-    let asked: Vec<_> = questions.iter().flatten().copied().collect();
-    let Some(answers) = arch::answer_all(&asked) else {
-        return claims.iter().map(alone).collect();
-    };
-    let mut answers = answers.into_iter();
-    let answer = |(question, claim): (&Option<Question<'_>>, _)| {
-        if question.is_some() { answers.next().unwrap_or(false) } else { alone(claim) }
-    };
-    questions.iter().zip(claims).map(answer).collect()
+    let answer = |(answer, claim): (Option<bool>, _)| answer.unwrap_or_else(|| alone(claim));
+    answers.into_iter().zip(claims).map(answer).collect()
+}
+
+/// The windows of a key, where the batch or the key has some.
+fn windows_of<'a>(key: &'a PublicKey, tables: &'a Tables) -> Option<&'a Windows> {
+    tables.get(key.coordinates()).map(|windows| &**windows).or_else(|| key.windows())
 }
 
 /// What `act` gives for all, the items shared out among the cores.
@@ -188,18 +197,19 @@ fn share(count: usize) -> usize {
     count.div_ceil(cores).max(WORTH_A_CORE)
 }
 
-fn tables_for(requests: &[Request<'_>]) -> Tables {
+/// Tables of the keys that sign much and have none. All cores compute.
+fn tables_for(requests: &[Request<'_>]) -> Result<Tables, Error> {
     let mut counts: HashMap<&[u8; 65], (usize, &PublicKey)> = HashMap::new();
-    if requests.len() >= WORTH_A_TABLE {
-        for (key, ..) in requests {
+    let least = if cpu::is_avx512() { WORTH_A_TABLE_IN_LANES } else { WORTH_A_TABLE };
+    if requests.len() >= least {
+        for (key, ..) in requests.iter().filter(|(key, ..)| key.windows().is_none()) {
             counts.entry(key.coordinates()).or_insert((0, key)).0 += 1;
         }
     }
-    counts.retain(|_, (count, _)| *count >= WORTH_A_TABLE);
-    counts
-        .into_iter()
-        .map(|(bytes, (_, key))| (*bytes, multiply::windows_of(key.point())))
-        .collect()
+    let keys: Vec<_> =
+        counts.into_values().filter_map(|(count, key)| (count >= least).then_some(key)).collect();
+    let table = |key: &&PublicKey| (*key.coordinates(), multiply::windows_of(key.point()));
+    Ok(on_all_cores(&keys, |some| Ok(some.iter().map(table).collect()))?.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -170,9 +170,12 @@ fn a_planted_leak_is_seen() {
 
 fn assert_constant_time<A: Arithmetic>(name: &str) {
     check(&format!("[k] G, {name}"), 0, |k| black_box(multiply::base_extended::<A>(k)));
+    check(&format!("[k] G and [k] G together, {name}"), 0, |k| {
+        black_box(multiply::base_together_by::<A>(&[*k, *k]))
+    });
     check(&format!("[k] P, {name}"), 0, |k| black_box(multiply::secret_jacobian::<A>(k, &G)));
     check(&format!("inverse modulo p, {name}"), 0, |k| {
-        black_box(Fe(limbs::reduce_once(&k.0, 0, &super::field::P)).invert())
+        black_box(Fe(limbs::reduce_once(&k.0, 0, &super::field::P)).invert::<A>())
     });
 }
 

@@ -3,6 +3,7 @@
 //! Strict: each value has one encoding, and nothing follows it.
 
 use super::field::{Arithmetic, Fe};
+use super::limbs::Limbs;
 use super::multiply::dispatch;
 use super::point::Affine;
 use super::scalar::Scalar;
@@ -72,6 +73,11 @@ pub(super) fn encode_point(point: &Affine) -> [u8; 65] {
     bytes[1..33].copy_from_slice(&field_bytes(&point.x));
     bytes[33..].copy_from_slice(&field_bytes(&point.y));
     bytes
+}
+
+/// A coordinate as a number below p.
+pub(super) fn field_limbs(value: &Fe) -> Limbs {
+    dispatch!(A => value.to_limbs::<A>())
 }
 
 /// A coordinate as 32 bytes.

@@ -15,6 +15,8 @@ pub enum Place {
     Digit(u32),
     /// X of the sum after that window.
     Sum(u32),
+    /// The inverse that many points share.
+    Inverse,
 }
 
 /// Nothing happens.

@@ -4,7 +4,9 @@
 //! step is the lowest limb itself, and the multiple of `p` is made of shifts: the reduction needs no
 //! multiplication. Every element is fully reduced after every operation.
 
-use super::inverse::Modulus;
+use zeroize::Zeroize;
+
+use super::inverse::{self, Modulus};
 use super::limbs::{self, Limbs, adc, mac, sbb};
 
 /// p
@@ -57,6 +59,11 @@ pub trait Arithmetic {
     #[inline(always)]
     fn half(a: &Fe) -> Fe {
         Fe(limbs::half_mod(&a.0, &P))
+    }
+    /// [`inverse::division_steps`].
+    #[inline(always)]
+    fn division_steps(counter: &mut i64, f: i64, g: i64) -> (i64, i64) {
+        inverse::division_steps(counter, f, g)
     }
     /// That entry of a table; every entry is read.
     fn look_up<const N: usize, const ENTRIES: usize>(
@@ -123,6 +130,12 @@ fn reduce_limb(lowest: u64, rest: Limbs, top: u64) -> [u64; 5] {
     [t0, t1, t2, t3, top.wrapping_add(carry)]
 }
 
+impl Zeroize for Fe {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 impl Fe {
     /// 0
     pub const ZERO: Self = Self([0; 4]);
@@ -177,10 +190,10 @@ impl Fe {
 
     /// The inverse, zero for zero.
     #[must_use]
-    pub fn invert(&self) -> Self {
+    pub fn invert<A: Arithmetic>(&self) -> Self {
         // Of a R comes R / a.
         const MODULUS: Modulus = Modulus::new(&P);
-        Self(MODULUS.divide(&R2.0, &self.0))
+        Self(MODULUS.divide::<A>(&R2.0, &self.0))
     }
 
     /// A square root, `None` if there is none. Not for secrets: the answer is a branch.

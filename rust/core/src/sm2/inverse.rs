@@ -9,10 +9,11 @@
 
 use core::hint::black_box;
 
+use super::field::Arithmetic;
 use super::limbs::Limbs;
 
 /// Steps on one pair of words, whose coefficients are packed with them.
-const STEPS: u32 = 20;
+pub const STEPS: u32 = 20;
 /// Such rounds before the numbers are touched: 60 bits.
 const ROUNDS: usize = 3;
 /// Bits of a digit: so many are shifted out at once.
@@ -68,13 +69,14 @@ impl Modulus {
 
     /// `scale / x`, zero for x = 0; x and the scale are below m.
     #[must_use]
-    pub fn divide(&self, scale: &Limbs, x: &Limbs) -> Limbs {
+    pub fn divide<A: Arithmetic>(&self, scale: &Limbs, x: &Limbs) -> Limbs {
         let (mut f, mut g) = (self.digits, digits_of(x));
         // f = d x / scale and g = e x / scale, modulo m.
         let (mut d, mut e) = ([0; 5], digits_of(scale));
         let mut counter = -1;
         for _ in 0..BATCHES {
-            let matrix = sixty_steps(&mut counter, f[0] | f[1] << BITS, g[0] | g[1] << BITS);
+            let (low_f, low_g) = (f[0] | f[1] << BITS, g[0] | g[1] << BITS);
+            let matrix = sixty_steps::<A>(&mut counter, low_f, low_g);
             (f, g) = matrix.apply(&f, &g);
             (d, e) = matrix.apply_modulo(&d, &e, self);
         }
@@ -104,11 +106,11 @@ impl Modulus {
 
 /// The matrix of the next sixty steps, from the lowest 64 bits of f and g.
 #[inline(always)]
-fn sixty_steps(counter: &mut i64, f: i64, g: i64) -> Matrix {
+fn sixty_steps<A: Arithmetic>(counter: &mut i64, f: i64, g: i64) -> Matrix {
     let (mut f, mut g) = (f, g);
     let mut all = Matrix { u: 1, v: 0, q: 0, r: 1 };
     for round in 0..ROUNDS {
-        let some = twenty_steps(counter, f, g);
+        let some = twenty_steps::<A>(counter, f, g);
         all = if round == 0 { some } else { some.after(&all) };
         if round + 1 < ROUNDS {
             (f, g) = (some.row(some.u, some.v, f, g), some.row(some.q, some.r, f, g));
@@ -128,10 +130,19 @@ const HIGH: u32 = 42;
 /// addition and one shift serve all three. None of them ever exceeds 2^20 in magnitude, and they
 /// are sums: a part that is negative takes one from that above it.
 #[inline(always)]
-fn twenty_steps(counter: &mut i64, f: i64, g: i64) -> Matrix {
+fn twenty_steps<A: Arithmetic>(counter: &mut i64, f: i64, g: i64) -> Matrix {
     let low = |word: i64| word << (64 - STEPS) >> (64 - STEPS);
-    let mut f = low(f).wrapping_add(1 << (STEPS + MIDDLE));
-    let mut g = low(g).wrapping_add(1 << (STEPS + HIGH));
+    let f = low(f).wrapping_add(1 << (STEPS + MIDDLE));
+    let g = low(g).wrapping_add(1 << (STEPS + HIGH));
+    let (f, g) = A::division_steps(counter, f, g);
+    let ((u, v), (q, r)) = (coefficients(f), coefficients(g));
+    Matrix { u, v, q, r }
+}
+
+/// [`STEPS`] steps on packed words.
+#[inline(always)]
+pub fn division_steps(counter: &mut i64, f: i64, g: i64) -> (i64, i64) {
+    let (mut f, mut g) = (f, g);
     for _ in 0..STEPS {
         let odd = (g & 1).wrapping_neg();
         let negative = *counter >> 63;
@@ -141,8 +152,7 @@ fn twenty_steps(counter: &mut i64, f: i64, g: i64) -> Matrix {
         f = f.wrapping_add(g & swap);
         g >>= 1;
     }
-    let ((u, v), (q, r)) = (coefficients(f), coefficients(g));
-    Matrix { u, v, q, r }
+    (f, g)
 }
 
 /// The two upper parts of a packed word.
@@ -252,8 +262,9 @@ fn sum<const N: usize>(numbers: &[&[u64; 5]; N], carry: u64) -> [u64; 5] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::field::P;
+    use super::super::field::{P, Portable};
     use super::super::limbs;
+    use super::super::multiply::dispatch;
     use super::super::scalar::N;
     use super::*;
 
@@ -267,10 +278,16 @@ mod tests {
         })
     }
 
+    /// By the back-end in use.
+    fn divide(m: &Limbs, scale: &Limbs, x: &Limbs) -> Limbs {
+        dispatch!(A => Modulus::new(m).divide::<A>(scale, x))
+    }
+
     fn check(x: &Limbs, scale: &Limbs) {
         for m in [P, N] {
             let (x, scale) = (limbs::reduce_once(x, 0, &m), limbs::reduce_once(scale, 0, &m));
-            let quotient = Modulus::new(&m).divide(&scale, &x);
+            let quotient = Modulus::new(&m).divide::<Portable>(&scale, &x);
+            assert_eq!(divide(&m, &scale, &x), quotient, "{x:x?}");
             assert_eq!(limbs::is_less(&quotient, &m), u64::MAX, "{x:x?}");
             let expected = if x == [0; 4] { [0; 4] } else { scale };
             assert_eq!(product(&quotient, &x, &m), expected, "{x:x?}");

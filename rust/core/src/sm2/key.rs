@@ -175,7 +175,8 @@ impl fmt::Debug for PublicKey {
 #[derive(Clone)]
 pub struct PrivateKey {
     d: Zeroizing<Scalar>,
-    /// 1 + d, made before d was used: signatures made with a d that has changed are noticed.
+    /// 1 + d in Montgomery form, made before d was used: signatures made with a d that has changed are
+    /// noticed.
     successor: Zeroizing<Scalar>,
     public: PublicKey,
     inverse: OnceLock<Zeroizing<Scalar>>,
@@ -248,14 +249,14 @@ impl PrivateKey {
         self.inverse.get_or_init(|| Zeroizing::new(self.d.add(&Scalar::ONE).invert_to_montgomery()))
     }
 
-    /// 1 + d
+    /// 1 + d in Montgomery form.
     pub(super) fn successor(&self) -> &Scalar {
         &self.successor
     }
 
     fn from_scalar(d: Scalar) -> Result<Self, Error> {
         let d = Zeroizing::new(d);
-        let successor = Zeroizing::new(d.add(&Scalar::ONE));
+        let successor = Zeroizing::new(d.add(&Scalar::ONE).to_montgomery());
         if successor.is_zero() != 0 {
             return Err(OUT_OF_RANGE);
         }
@@ -265,7 +266,7 @@ impl PrivateKey {
 
     /// From numbers of 1 to n-2 and their points.
     pub(super) fn from_pair(d: &Scalar, point: Affine) -> Self {
-        let successor = Zeroizing::new(d.add(&Scalar::ONE));
+        let successor = Zeroizing::new(d.add(&Scalar::ONE).to_montgomery());
         let public = PublicKey::from_point(point);
         Self { d: Zeroizing::new(*d), successor, public, inverse: OnceLock::new() }
     }

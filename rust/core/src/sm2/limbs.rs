@@ -124,8 +124,8 @@ pub fn from_bytes(bytes: &[u8; 32]) -> Limbs {
 #[must_use]
 pub fn from_slice(bytes: &[u8]) -> Limbs {
     let mut limbs = [0; 4];
-    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks_exact(8)) {
-        *limb = chunk.iter().fold(0, |value, &byte| (value << 8) | u64::from(byte));
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.as_chunks().0.iter().rev()) {
+        *limb = u64::from_be_bytes(*chunk);
     }
     limbs
 }

@@ -4,10 +4,11 @@
 
 use zeroize::Zeroize;
 
+use super::arch;
 use super::fault::{Place, strike};
 use super::field::{Arithmetic, Fe};
 use super::limbs::{self, Limbs};
-use super::point::{Addend, Affine, Extended, Jacobian};
+use super::point::{self, Addend, Affine, Extended, Jacobian};
 use super::scalar::{self, Scalar};
 use super::tables::{self, PIECES, SPAN, Windows};
 
@@ -31,6 +32,33 @@ pub fn base(k: &Scalar) -> Option<Affine> {
     dispatch!(A => base_extended::<A>(k).to_affine::<A>())
 }
 
+/// Each [k] G in constant time, for 0 < k < n: in wide registers where there are some, and with one
+/// inversion in all.
+#[must_use]
+pub fn base_together(scalars: &[Scalar]) -> Vec<Affine> {
+    if let Some(points) = arch::base_all(scalars) {
+        return points;
+    }
+    dispatch!(A => base_together_by::<A>(scalars))
+}
+
+pub(super) fn base_together_by<A: Arithmetic>(scalars: &[Scalar]) -> Vec<Affine> {
+    let points: Vec<_> = scalars.iter().map(base_extended::<A>).collect();
+    point::extended_to_affine_together::<A>(&points)
+}
+
+/// Each [k] P in constant time, for 0 < k < n: as [`base_together`].
+#[must_use]
+pub fn secret_together(pairs: &[(&Scalar, &Affine)]) -> Vec<Affine> {
+    if let Some(points) = arch::variable_all(pairs) {
+        return points;
+    }
+    dispatch!(A => {
+        let points: Vec<_> = pairs.iter().map(|(k, p)| secret_jacobian::<A>(k, p)).collect();
+        point::to_affine_together::<A>(&points)
+    })
+}
+
 /// [k] P in constant time; `None` for k = 0.
 #[must_use]
 pub fn secret(k: &Scalar, point: &Affine) -> Option<Affine> {
@@ -43,7 +71,7 @@ pub fn base_and_secret(k: &Scalar, point: &Affine) -> Option<(Affine, Affine)> {
     dispatch!(A => {
         let (base, secret) = (base_extended::<A>(k), secret_jacobian::<A>(k, point));
         (base.is_infinity() | secret.is_infinity() == 0).then(|| {
-            let inverse = A::mul(&base.zzz, &secret.z).invert();
+            let inverse = A::mul(&base.zzz, &secret.z).invert::<A>();
             (
                 base.scaled_by::<A>(&A::mul(&inverse, &secret.z)),
                 secret.scaled_by::<A>(&A::mul(&inverse, &base.zzz)),
@@ -97,10 +125,10 @@ pub fn is_on_curve(point: &Affine) -> u64 {
 /// below n but in the end. There 64 u + d is the scalar, n for k = 0 alone, and 64 u - d = n would
 /// need a d of 29 - 128.
 pub(super) fn base_extended<A: Arithmetic>(k: &Scalar) -> Extended {
-    let digits = OddDigits::of(k);
+    let digits = OddDigits::of(k, tables::WIDTH * tables::WINDOWS as u32);
     let table = tables::base_windows::<A>();
     let look_up = |window: u32| {
-        let (index, negative) = digits.get::<{ tables::WIDTH }>(window);
+        let (index, negative) = digits.at(window * tables::WIDTH, tables::WIDTH);
         let mut index = [index, 0, 0, 0];
         strike(Place::Digit(window), &mut index);
         let [x, y] = A::look_up(&table[window as usize], index[0]);
@@ -109,8 +137,14 @@ pub(super) fn base_extended<A: Arithmetic>(k: &Scalar) -> Extended {
     let highest = tables::WINDOWS as u32 - 1;
     let mut sum = Extended::from_affine(&look_up(highest));
     strike(Place::Sum(highest), &mut sum.x.0);
+    // One look-up ahead, so that no addition waits for its own.
+    let mut next = look_up(highest - 1);
     for window in (0..highest).rev() {
-        sum.add_distinct::<A>(&look_up(window));
+        let addend = next;
+        if window > 0 {
+            next = look_up(window - 1);
+        }
+        sum.add_distinct::<A>(&addend);
         strike(Place::Sum(window), &mut sum.x.0);
     }
     sum.negate_if::<A>(digits.negated)
@@ -124,7 +158,7 @@ const SECRET_WINDOWS: u32 = 51;
 /// As in [`base_extended`], no addition but the last meets equal points; the last does for n - 6,
 /// which adds -3 P to -3 P, and is complete.
 pub(super) fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jacobian {
-    let digits = OddDigits::of(k);
+    let digits = OddDigits::of(k, SECRET_WIDTH * SECRET_WINDOWS);
     let multiples = tables::odd_multiples::<A, { 1 << (SECRET_WIDTH - 1) }>(&point.to_jacobian());
     let table = multiples.map(|multiple| {
         let Addend { point: Jacobian { x, y, z }, z_squared, z_cubed } = multiple.to_addend::<A>();
@@ -135,7 +169,7 @@ pub(super) fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jaco
         for _ in 0..SECRET_WIDTH {
             sum.double::<A>();
         }
-        let (index, negative) = digits.get::<SECRET_WIDTH>(window);
+        let (index, negative) = digits.at(window * SECRET_WIDTH, SECRET_WIDTH);
         let [x, y, z, z_squared, z_cubed] = A::look_up(&table, index);
         let y = Fe::select(negative, &A::sub(&Fe::ZERO, &y), &y);
         let addend = Addend { point: Jacobian { x, y, z }, z_squared, z_cubed };
@@ -149,13 +183,13 @@ pub(super) fn secret_jacobian<A: Arithmetic>(k: &Scalar, point: &Affine) -> Jaco
     Jacobian { y, ..sum }
 }
 
-/// A secret scalar k or n - k, whichever is odd, as digits none of which is zero.
+/// A scalar k or n - k, whichever is odd, as digits none of which is zero. It may be secret.
 ///
 /// The digit of a window of w bits is 2 v + 1 - 2^w, v being the w bits from the window's second
 /// bit on: an odd number of either sign, below 2^w in magnitude. What is left above the last window
 /// is one more digit, which is positive.
-struct OddDigits {
-    /// The number, and above it the bit that makes the last digit of the table's windows positive.
+pub(super) struct OddDigits {
+    /// The number, and above it the bit that makes the last digit positive of windows that reach so far.
     odd: [u64; 5],
     /// Ones if the digits are those of n - k.
     negated: u64,
@@ -167,25 +201,31 @@ impl Drop for OddDigits {
     }
 }
 
-const LAST_SIGN: u64 = 1 << (tables::WIDTH * tables::WINDOWS as u32 - 256);
-
 impl OddDigits {
-    fn of(k: &Scalar) -> Self {
+    /// Of windows that end there, below bit 300.
+    pub(super) fn of(k: &Scalar, end: u32) -> Self {
         let negated = (k.0[0] & 1).wrapping_sub(1);
         let opposite = limbs::sub(&scalar::N, &k.0).0;
         let [a, b, c, d] = limbs::select(negated, &opposite, &k.0);
-        Self { odd: [a, b, c, d, LAST_SIGN], negated }
+        Self { odd: [a, b, c, d, 1 << end.saturating_sub(256)], negated }
     }
 
-    /// Half of the digit's magnitude, rounded down, and ones if it is negative.
+    /// Ones if the digits are those of n - k.
+    pub(super) fn negated(&self) -> u64 {
+        self.negated
+    }
+
+    /// Half of the magnitude, rounded down, of the digit of the window that starts there; ones if it is
+    /// negative.
     #[inline(always)]
-    fn get<const WIDTH: u32>(&self, window: u32) -> (u64, u64) {
-        let position = window * WIDTH + 1;
+    pub(super) fn at(&self, start: u32, width: u32) -> (u64, u64) {
+        let position = start + 1;
         let (limb, shift) = ((position / 64) as usize, position % 64);
-        let high = if shift == 0 { 0 } else { self.odd[limb + 1] << (64 - shift) };
+        let above = self.odd.get(limb + 1).copied().unwrap_or(0);
+        let high = if shift == 0 { 0 } else { above << (64 - shift) };
         let bits = self.odd[limb] >> shift | high;
-        let negative = (bits >> (WIDTH - 1) & 1).wrapping_sub(1);
-        ((bits ^ negative) & ((1 << (WIDTH - 1)) - 1), negative)
+        let negative = (bits >> (width - 1) & 1).wrapping_sub(1);
+        ((bits ^ negative) & ((1 << (width - 1)) - 1), negative)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Points of the curve y^2 = x^3 - 3 x + b in Jacobian coordinates (GB/T 32918.1-2016, annex A).
 
+use zeroize::Zeroizing;
+
+use super::fault::{Place, strike};
 use super::field::{Arithmetic, Fe};
 
 /// b, in Montgomery form.
@@ -110,7 +113,7 @@ impl Jacobian {
         if self.is_infinity() != 0 {
             return None;
         }
-        Some(self.scaled_by::<A>(&self.z.invert()))
+        Some(self.scaled_by::<A>(&self.z.invert::<A>()))
     }
 
     /// The affine form, given 1/Z.
@@ -287,7 +290,7 @@ impl Extended {
     /// The affine form; `None` for infinity.
     #[must_use]
     pub fn to_affine<A: Arithmetic>(&self) -> Option<Affine> {
-        (self.is_infinity() == 0).then(|| self.scaled_by::<A>(&self.zzz.invert()))
+        (self.is_infinity() == 0).then(|| self.scaled_by::<A>(&self.zzz.invert::<A>()))
     }
 
     /// The affine form, given 1/ZZZ.
@@ -301,18 +304,32 @@ impl Extended {
 /// Affine forms of points none of which is infinity, with one inversion in all.
 #[must_use]
 pub fn to_affine_together<A: Arithmetic>(points: &[Jacobian]) -> Vec<Affine> {
-    let mut products = Vec::with_capacity(points.len());
+    let inverses = inverses_of::<A>(points.iter().map(|point| point.z));
+    points.iter().zip(&*inverses).map(|(point, inverse)| point.scaled_by::<A>(inverse)).collect()
+}
+
+/// The same for extended coordinates.
+#[must_use]
+pub fn extended_to_affine_together<A: Arithmetic>(points: &[Extended]) -> Vec<Affine> {
+    let inverses = inverses_of::<A>(points.iter().map(|point| point.zzz));
+    points.iter().zip(&*inverses).map(|(point, inverse)| point.scaled_by::<A>(inverse)).collect()
+}
+
+/// The inverses of elements none of which is zero, by three products for each and one inversion.
+fn inverses_of<A: Arithmetic>(
+    elements: impl DoubleEndedIterator<Item = Fe> + ExactSizeIterator + Clone,
+) -> Zeroizing<Vec<Fe>> {
+    let mut inverses = Zeroizing::new(Vec::with_capacity(elements.len()));
     let mut product = Fe::ONE;
-    for point in points {
-        products.push(product);
-        product = A::mul(&product, &point.z);
+    for element in elements.clone() {
+        inverses.push(product);
+        product = A::mul(&product, &element);
     }
-    let mut inverse = product.invert();
-    let mut affine: Vec<Affine> = Vec::with_capacity(points.len());
-    for (point, before) in points.iter().zip(&products).rev() {
-        affine.push(point.scaled_by::<A>(&A::mul(&inverse, before)));
-        inverse = A::mul(&inverse, &point.z);
+    let mut inverse = product.invert::<A>();
+    strike(Place::Inverse, &mut inverse.0);
+    for (place, element) in inverses.iter_mut().zip(elements).rev() {
+        *place = A::mul(&inverse, place);
+        inverse = A::mul(&inverse, &element);
     }
-    affine.reverse();
-    affine
+    inverses
 }

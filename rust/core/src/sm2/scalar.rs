@@ -4,6 +4,7 @@ use zeroize::Zeroize;
 
 use super::inverse::Modulus;
 use super::limbs::{self, Limbs, adc, mac};
+use super::multiply::dispatch;
 
 /// n
 pub const N: Limbs =
@@ -88,7 +89,13 @@ impl Scalar {
     #[must_use]
     pub fn invert_to_montgomery(&self) -> Self {
         const MODULUS: Modulus = Modulus::new(&N);
-        Self(MODULUS.divide(&R, &self.0))
+        dispatch!(A => Self(MODULUS.divide::<A>(&R, &self.0)))
+    }
+
+    /// The number in Montgomery form.
+    #[must_use]
+    pub fn to_montgomery(&self) -> Self {
+        montgomery(self, &R2)
     }
 
     /// The product modulo n with a factor in Montgomery form.

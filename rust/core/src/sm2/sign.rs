@@ -10,7 +10,6 @@ use core::hint::black_box;
 
 use zeroize::Zeroizing;
 
-use super::arch;
 use super::encoding::{self, SignatureEncoding};
 use super::fault::{Place, strike};
 use super::field;
@@ -118,7 +117,7 @@ impl PrivateKey {
     fn is_sound(&self, signature: &Signature, commitment: &Commitment, e: &[u8; 32]) -> bool {
         let Signature { r, s } = black_box(signature);
         let same_x = r.sub(&Scalar::reduced(e)).is_equal(&commitment.x());
-        let left = Zeroizing::new(r.add(s).mul(self.successor()));
+        let left = Zeroizing::new(r.add(s).mul_montgomery(self.successor()));
         let right = Zeroizing::new(r.sub(&commitment.opposite));
         let on_curve = multiply::is_on_curve(&commitment.point);
         same_x & left.is_equal(&right) & on_curve != 0
@@ -143,22 +142,24 @@ impl Commitment {
         Ok(Self { k, opposite, point })
     }
 
-    /// The same for many nonces, in wide registers where there are some.
-    pub(super) fn together(nonces: &[Scalar]) -> Result<Vec<Self>, Error> {
+    /// The same for many nonces.
+    pub(super) fn together(nonces: &[Scalar]) -> Vec<Self> {
+        Self::with_points(nonces, multiply::base_together)
+    }
+
+    fn with_points(nonces: &[Scalar], multiples: impl Fn(&[Scalar]) -> Vec<Affine>) -> Vec<Self> {
         let opposite = |k: &Scalar| Zeroizing::new(Scalar::default().sub(k));
         let opposites: Vec<_> = nonces.iter().map(opposite).collect();
-        let Some(points) = arch::base_all(nonces) else {
-            return nonces.iter().map(|k| Self::new(*k)).collect();
-        };
+        let points = multiples(nonces);
         let commitments = nonces.iter().zip(opposites).zip(points);
-        Ok(commitments
+        commitments
             .map(|((k, opposite), point)| Self { k: Zeroizing::new(*k), opposite, point })
-            .collect())
+            .collect()
     }
 
     /// x1 mod n
     fn x(&self) -> Scalar {
-        Scalar::reduced(&encoding::field_bytes(&self.point.x))
+        Scalar::from_limbs_reduced(&encoding::field_limbs(&self.point.x))
     }
 }
 
@@ -267,6 +268,7 @@ impl PublicKey {
 #[cfg(test)]
 mod tests {
     use super::super::fault::with_fault;
+    use super::super::field::Portable;
     use super::super::key::Part;
     use super::*;
 
@@ -344,6 +346,24 @@ mod tests {
                 let outcome = with_fault(Place::Sum(window), bit, || sign(&key));
                 assert_eq!(outcome.err(), FAULT, "window {window}, bit {bit}");
             }
+        }
+    }
+
+    /// In a batch, a fault in one sum spoils its own signature, one in the common inverse all of them.
+    #[test]
+    fn a_bit_that_turns_in_a_batch_is_noticed() {
+        let key = key();
+        let nonces: Vec<_> =
+            (1..4u8).map(|i| Scalar::reduced(&[i.wrapping_mul(0x5b); 32])).collect();
+        let outcomes = |place, bit| -> Vec<_> {
+            let multiples = multiply::base_together_by::<Portable>;
+            let commitments =
+                with_fault(place, bit, || Commitment::with_points(&nonces, multiples));
+            commitments.iter().map(|commitment| key.answer(commitment, &E).err()).collect()
+        };
+        for bit in (0..256).step_by(37) {
+            assert_eq!(outcomes(Place::Sum(20), bit), [FAULT, None, None], "bit {bit}");
+            assert_eq!(outcomes(Place::Inverse, bit), [FAULT; 3], "bit {bit}");
         }
     }
 

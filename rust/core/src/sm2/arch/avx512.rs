@@ -15,6 +15,7 @@ use crate::sm2::field::Portable;
 use crate::sm2::multiply;
 use crate::sm2::point::Affine;
 use crate::sm2::scalar::Scalar;
+use crate::sm2::tables::Windows;
 use crate::sm2::wide::lanes::{Lanes, Twice};
 use crate::sm2::wide::{self, BaseTable, Question, field};
 
@@ -52,7 +53,16 @@ pub fn answer_all(questions: &[Question<'_>]) -> Vec<bool> {
     wide::answer_all::<Registers>(questions, base_table())
 }
 
-/// Whether all three give what narrower back-ends give, for as many fixed inputs as there are lanes.
+/// [`wide::answer_all_by_tables`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn answer_all_by_tables(questions: &[(Question<'_>, &Windows)]) -> Vec<Option<bool>> {
+    wide::answer_all_by_tables::<Registers>(questions, base_table())
+}
+
+/// Whether all four give what narrower back-ends give, for as many fixed inputs as there are lanes.
 ///
 /// # Safety
 /// The AVX-512 back-end must be available.
@@ -79,12 +89,17 @@ pub fn agrees() -> bool {
         })
         .collect();
     let answers = answer_all(&questions);
+    let tables: Vec<_> = pairs.iter().map(|(_, point)| multiply::windows_of(point)).collect();
+    let known: Vec<_> =
+        questions.iter().zip(&tables).map(|(question, table)| (*question, &**table)).collect();
+    let by_tables = answer_all_by_tables(&known);
     let right = |(number, answer): (usize, &bool)| *answer == (number % 3 != 0);
     points.len() == scalars.len()
         && points.iter().zip(&scalars).all(|(point, k)| same(point, multiply::base(k)))
         && multiples.iter().zip(&pairs).all(|(found, (k, p))| same(found, multiply::secret(k, p)))
         && answers.len() == scalars.len()
         && answers.iter().enumerate().all(right)
+        && answers.iter().map(|answer| Some(*answer)).eq(by_tables)
 }
 
 fn base_table() -> &'static BaseTable {

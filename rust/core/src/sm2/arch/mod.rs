@@ -8,6 +8,7 @@ pub mod x86_64;
 
 use super::point::Affine;
 use super::scalar::Scalar;
+use super::tables::Windows;
 use super::wide::Question;
 
 /// Each [k] G in constant time, for 0 < k < n; `None` where no wide path is in use.
@@ -39,6 +40,18 @@ pub fn answer_all(questions: &[Question<'_>]) -> Option<Vec<bool>> {
     if crate::cpu::is_avx512() {
         // SAFETY: that back-end is chosen only on a CPU that has all its instructions.
         return Some(unsafe { avx512::answer_all(questions) });
+    }
+    None
+}
+
+/// The answers by tables, `None` for the few that cannot be had so; `None` where no wide path is in
+/// use. Public values only.
+#[must_use]
+pub fn answer_all_by_tables(questions: &[(Question<'_>, &Windows)]) -> Option<Vec<Option<bool>>> {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_avx512() {
+        // SAFETY: that back-end is chosen only on a CPU that has all its instructions.
+        return Some(unsafe { avx512::answer_all_by_tables(questions) });
     }
     None
 }

@@ -4,11 +4,12 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{
-    __m256i, _mm256_add_epi64, _mm256_and_si256, _mm256_cmpeq_epi64, _mm256_loadu_si256,
-    _mm256_or_si256, _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_storeu_si256,
+    __m256i, _mm256_blendv_epi8, _mm256_loadu_si256, _mm256_set1_epi64x, _mm256_storeu_si256,
 };
+use core::hint::black_box;
 
 use crate::sm2::field::{Arithmetic, Fe, P};
+use crate::sm2::inverse::STEPS;
 
 /// Arithmetic with MULX, ADCX and ADOX. To be used only where [`crate::cpu`] has chosen x86-64.
 pub struct Adx;
@@ -445,6 +446,46 @@ impl Arithmetic for Adx {
         Fe([r0, r1, r2, r3])
     }
 
+    /// Conditional moves: a step waits for four instructions after each other.
+    #[inline]
+    fn division_steps(counter: &mut i64, f: i64, g: i64) -> (i64, i64) {
+        let (mut f, mut g) = (f, g);
+        for _ in 0..STEPS {
+            // SAFETY: touches registers only.
+            unsafe {
+                asm!(
+                    // What g becomes before it is halved, f, and the counter, if g is odd.
+                    "mov {difference}, {g}",
+                    "sub {difference}, {f}",
+                    "lea {sum}, [{g} + {f}]",
+                    "mov {next_f}, {f}",
+                    "mov {next_counter}, {counter}",
+                    "not {next_counter}",
+                    "test {counter}, {counter}",
+                    "cmovs {sum}, {difference}",
+                    "cmovs {next_f}, {g}",
+                    "cmovns {next_counter}, {counter}",
+                    // If it is.
+                    "test {g:l}, 1",
+                    "cmovnz {f}, {next_f}",
+                    "cmovnz {counter}, {next_counter}",
+                    "cmovnz {g}, {sum}",
+                    "sar {g}, 1",
+                    "dec {counter}",
+                    f = inout(reg) f,
+                    g = inout(reg) g,
+                    counter = inout(reg) *counter,
+                    sum = out(reg) _,
+                    difference = out(reg) _,
+                    next_f = out(reg) _,
+                    next_counter = out(reg) _,
+                    options(pure, nomem, nostack),
+                );
+            }
+        }
+        (f, g)
+    }
+
     #[inline]
     fn look_up<const N: usize, const ENTRIES: usize>(
         table: &[[Fe; N]; ENTRIES],
@@ -590,31 +631,47 @@ fn add_loosely(a: &Fe, b: &Fe) -> Fe {
     Fe([r0, r1, r2, r3])
 }
 
-/// Reads every entry and keeps the one wanted.
+/// Reads every entry and keeps the one wanted, choosing between two by each bit of the index.
 #[target_feature(enable = "avx2")]
 fn look_up<const N: usize, const ENTRIES: usize>(
     table: &[[Fe; N]; ENTRIES],
     index: u64,
 ) -> [Fe; N] {
-    let wanted = _mm256_set1_epi64x(index as i64);
-    let one = _mm256_set1_epi64x(1);
-    let mut number = _mm256_setzero_si256();
-    let mut found = [_mm256_setzero_si256(); N];
-    for entry in table {
-        let mask = _mm256_cmpeq_epi64(number, wanted);
-        number = _mm256_add_epi64(number, one);
-        for (kept, candidate) in found.iter_mut().zip(entry) {
-            // SAFETY: `candidate` is 32 readable bytes; the load asks for no alignment.
-            let limbs = unsafe { _mm256_loadu_si256((&raw const candidate.0).cast()) };
-            *kept = _mm256_or_si256(*kept, _mm256_and_si256(limbs, mask));
+    const { assert!(ENTRIES == 16 || ENTRIES == 32) };
+    // A compiler that knew what the masks are could make branches of them.
+    let masks: [__m256i; 5] = core::array::from_fn(|bit| {
+        let mask = (index >> bit & 1).wrapping_neg();
+        _mm256_set1_epi64x(black_box(mask) as i64)
+    });
+    let (eights, _) = table.as_chunks::<8>();
+    core::array::from_fn(|part| {
+        let of_sixteen = |first: usize| {
+            let low = of_eight(&eights[first], part, &masks);
+            let high = of_eight(&eights[first + 1], part, &masks);
+            _mm256_blendv_epi8(low, high, masks[3])
+        };
+        let mut lanes = of_sixteen(0);
+        if ENTRIES == 32 {
+            lanes = _mm256_blendv_epi8(lanes, of_sixteen(2), masks[4]);
         }
-    }
-    found.map(|lanes: __m256i| {
         let mut limbs = [0; 4];
         // SAFETY: `limbs` is 32 writable bytes; the store asks for no alignment.
         unsafe { _mm256_storeu_si256((&raw mut limbs).cast(), lanes) };
         Fe(limbs)
     })
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn of_eight<const N: usize>(entries: &[[Fe; N]; 8], part: usize, masks: &[__m256i; 5]) -> __m256i {
+    let load = |number: usize| {
+        let limbs = &raw const entries[number][part].0;
+        // SAFETY: 32 readable bytes; the load asks for no alignment.
+        unsafe { _mm256_loadu_si256(limbs.cast()) }
+    };
+    let of_two = |first: usize| _mm256_blendv_epi8(load(first), load(first + 1), masks[0]);
+    let of_four = |first: usize| _mm256_blendv_epi8(of_two(first), of_two(first + 2), masks[1]);
+    _mm256_blendv_epi8(of_four(0), of_four(4), masks[2])
 }
 
 #[cfg(test)]

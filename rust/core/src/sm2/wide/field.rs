@@ -4,7 +4,7 @@
 //! at all: [`Sum`] is such a number, with signed limbs. Before it can be a factor it is brought back to
 //! limbs of 52 bits, a [`Factor`], below 2.01 p. Of two such, the product is below 1.26 p.
 
-use super::lanes::Lanes;
+use super::lanes::{self, Lanes};
 use crate::sm2::field::{Fe, P};
 use crate::sm2::limbs::{self, Limbs};
 
@@ -52,7 +52,7 @@ impl<L: Lanes> Factor<L> {
     pub fn scatter(&self, mut out: impl FnMut(usize, Fe)) {
         // Times 2^256: from R = 2^260 to R = 2^256
         let value = self.times(&Self::constant([0, 0, 0, 0, 1 << 48])).to_factor_quickly();
-        let mut columns = [[0u64; MOST_LANES]; 5];
+        let mut columns = [[0u64; lanes::MOST]; 5];
         for (column, limb) in columns.iter_mut().zip(value.0) {
             limb.store(&mut column[..L::COUNT]);
         }
@@ -197,9 +197,6 @@ impl<L: Lanes> Sum<L> {
         !(!is([0; 5]) & !is(const { times_p(1) }) & !is(const { times_p(2) }))
     }
 }
-
-/// Most lanes that any implementation has.
-const MOST_LANES: usize = 16;
 
 /// The Montgomery product, not carried. p = -1 modulo 2^52, so that the multiple of p that clears a
 /// limb is that limb itself, and (p + 1) / 2^52 = 2^204 - 2^172 - 2^44 + 2^12.

@@ -5,6 +5,9 @@
 
 use core::ops::{BitAnd, Not};
 
+/// Most numbers of any implementation.
+pub const MOST: usize = 16;
+
 /// Numbers side by side. No operation takes longer for some values than for others.
 pub trait Lanes: Copy {
     /// One bit for each lane.

@@ -7,6 +7,7 @@
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
 pub mod field;
+mod known;
 pub mod lanes;
 mod multiply;
 mod point;
@@ -18,6 +19,7 @@ use multiply::Scalars;
 use super::limbs::Limbs;
 use super::point::Affine;
 use super::scalar::Scalar;
+use super::tables::Windows;
 
 pub use table::{BaseTable, make as make_base_table};
 
@@ -68,9 +70,33 @@ pub fn answer_all<L: Lanes>(questions: &[Question<'_>], table: &BaseTable) -> Ve
         let of_base = multiply::base(&Scalars::gather(|lane| &item(lane).s), table);
         let x = field::Factor::gather_plain(|lane| &item(lane).x);
         let holds = multiply::has_x(&of_base.add_finite(&of_point), &x);
-        let mut lanes = [0; 16];
+        let mut lanes = [0; lanes::MOST];
         L::select(holds, L::splat(1), L::splat(0)).store(&mut lanes[..L::COUNT]);
         answers.extend(lanes[..group.len()].iter().map(|&lane| lane == 1));
+    }
+    answers
+}
+
+/// The same by tables of the points; `None` where additions met what they cannot add, which happens
+/// only to who looks for it: then the answer is to be had elsewhere.
+#[inline(always)]
+pub fn answer_all_by_tables<L: Lanes>(
+    questions: &[(Question<'_>, &Windows)],
+    table: &BaseTable,
+) -> Vec<Option<bool>> {
+    let mut answers = Vec::with_capacity(questions.len() + L::COUNT);
+    for group in questions.chunks(L::COUNT) {
+        let item = |lane: usize| &group[lane.min(group.len() - 1)];
+        let t: [_; lanes::MOST] = core::array::from_fn(|lane| known::Digits::of(&item(lane).0.t));
+        let of_point = known::multiple::<L>(&t, |lane| item(lane).1);
+        let of_base = multiply::base(&Scalars::<L>::gather(|lane| &item(lane).0.s), table);
+        let sum = of_base.add_finite(&of_point);
+        let x = field::Factor::gather_plain(|lane| &item(lane).0.x);
+        let (holds, failed) = (multiply::has_x(&sum, &x), of_point.is_infinity());
+        let (no, yes) = (L::splat(0), L::splat(1));
+        let mut lanes = [0; lanes::MOST];
+        L::select(failed, L::splat(2), L::select(holds, yes, no)).store(&mut lanes[..L::COUNT]);
+        answers.extend(lanes[..group.len()].iter().map(|&lane| (lane < 2).then_some(lane == 1)));
     }
     answers
 }

@@ -1,7 +1,7 @@
 //! Scalar multiplication in several lanes. What is said of exceptions in `sm2/multiply.rs` holds here.
 
 use super::field::Factor;
-use super::lanes::Lanes;
+use super::lanes::{self, Lanes};
 use super::point::{Affine, Jacobian};
 use super::table::{self, BaseTable};
 use crate::sm2::field::Fe;
@@ -137,14 +137,13 @@ pub fn to_affine_together<L: Lanes>(points: &[Jacobian<L>]) -> Vec<Affine<L>> {
 #[inline(always)]
 pub fn has_x<L: Lanes>(point: &Jacobian<L>, x: &Factor<L>) -> L::Mask {
     let expected = point.z.squared().to_factor_quickly().times(x);
-    let infinity = point.z.to_sum().is_zero();
-    expected.minus(&point.x.to_sum()).is_zero() & !infinity
+    expected.minus(&point.x.to_sum()).is_zero() & !point.is_infinity()
 }
 
 /// The points in the scalar form, lane after lane.
 #[inline(always)]
 pub fn scatter<L: Lanes>(point: &Affine<L>, mut out: impl FnMut(scalar_point::Affine)) {
-    let (mut xs, mut ys) = ([Fe::ZERO; 16], [Fe::ZERO; 16]);
+    let (mut xs, mut ys) = ([Fe::ZERO; lanes::MOST], [Fe::ZERO; lanes::MOST]);
     point.x.scatter(|lane, x| xs[lane] = x);
     point.y.scatter(|lane, y| ys[lane] = y);
     for (x, y) in xs.into_iter().zip(ys).take(L::COUNT) {

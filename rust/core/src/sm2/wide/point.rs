@@ -49,6 +49,12 @@ impl<L: Lanes> Jacobian<L> {
         Self { y: self.y.to_sum().negated_where(mask).to_factor(), ..*self }
     }
 
+    /// Lanes in which the point is infinity.
+    #[inline(always)]
+    pub fn is_infinity(&self) -> L::Mask {
+        self.z.to_sum().is_zero()
+    }
+
     /// The affine form, given 1/Z.
     #[inline(always)]
     pub fn scaled_by(&self, z_inverse: &Factor<L>) -> Affine<L> {

@@ -150,20 +150,54 @@ fn multiples_of_any_point_are_those_of_the_scalar_code() {
 /// Sums that are ordinary, doublings, and infinity.
 #[test]
 fn questions_are_answered_as_the_scalar_code_does() {
+    let points = points();
+    let (questions, expected) = questions(&points);
+    assert_eq!(answer_all::<Emulated>(&questions, table()), expected);
+    assert_eq!(answer_all::<Twice<Emulated>>(&questions, table()), expected);
+    let tables: Vec<_> =
+        questions.iter().map(|question| scalar_multiply::windows_of(question.point)).collect();
+    let known: Vec<_> =
+        questions.iter().zip(&tables).map(|(question, table)| (*question, &**table)).collect();
+    let expected: Vec<_> = expected.into_iter().map(Some).collect();
+    assert_eq!(answer_all_by_tables::<Emulated>(&known, table()), expected);
+    assert_eq!(answer_all_by_tables::<Twice<Emulated>>(&known, table()), expected);
+}
+
+/// Multiples by tables over all edges, those that no addition on the way can do but told.
+#[test]
+fn answers_by_tables_are_right_or_there_is_none() {
+    let point = point_of(&scalar([0x5b; 32]));
+    let (windows, s) = (scalar_multiply::windows_of(&point), scalar([0x31; 32]));
+    let mut known = Vec::new();
+    for t in edge_scalars() {
+        let sum = scalar_multiply::sum_with_multiple(&point_of(&s), &t, &point);
+        let x = sum.map_or([0; 4], |sum| sum.x.to_limbs::<Portable>());
+        known.push((Question { s, t, point: &point, x }, &*windows));
+    }
+    let answers = answer_all_by_tables::<Emulated>(&known, table());
+    assert!(answers.iter().all(|answer| *answer != Some(false)));
+    assert!(answers.iter().filter(|answer| answer.is_none()).count() <= 2, "{answers:?}");
+}
+
+fn points() -> [Affine; 2] {
+    let minus_one = Scalar::default().sub(&Scalar::ONE);
+    [point_of(&scalar([0x5b; 32])), point_of(&minus_one)]
+}
+
+fn questions([first, second]: &[Affine; 2]) -> (Vec<Question<'_>>, Vec<bool>) {
     let one = Scalar::ONE;
     let minus_one = one.sub(&one).sub(&one);
     let some = scalar([0x5b; 32]);
-    let [first, second] = [point_of(&some), point_of(&minus_one)];
     let cases = [
-        (some, minus_one, &first), // s G - s G: infinity
-        (some, one, &first),       // s G + s G
-        (some, one, &second),
-        (one, one, &second), // infinity
+        (some, minus_one, first), // s G - s G: infinity
+        (some, one, first),       // s G + s G
+        (some, one, second),
+        (one, one, second), // infinity
         (one, one, &G),
-        (one, minus_one, &second), // G + G
-        (minus_one, some, &first),
-        (some, some, &second), // infinity
-        (scalar([0xa7; 32]), scalar([0x11; 32]), &first),
+        (one, minus_one, second), // G + G
+        (minus_one, some, first),
+        (some, some, second), // infinity
+        (scalar([0xa7; 32]), scalar([0x11; 32]), first),
     ];
     let mut questions = Vec::new();
     let mut expected = Vec::new();
@@ -175,6 +209,5 @@ fn questions_are_answered_as_the_scalar_code_does() {
             expected.push(sum.is_some_and(|sum| sum.x.to_limbs::<Portable>() == x));
         }
     }
-    assert_eq!(answer_all::<Emulated>(&questions, table()), expected);
-    assert_eq!(answer_all::<Twice<Emulated>>(&questions, table()), expected);
+    (questions, expected)
 }
