@@ -67,11 +67,10 @@ class _Memory:
 
 def _places_of_key(memory: _Memory, d: int) -> dict[str, int]:
     """The private key and what is computed from it once."""
-    inverse = pow(1 + d, -1, N) * _MONTGOMERY % N
     return {
         "d": memory.place_of(d),
-        "1 + d": memory.place_of(1 + d),
-        "(1 + d)^-1": memory.place_of(inverse),
+        "1 + d": memory.place_of((1 + d) * _MONTGOMERY % N),
+        "(1 + d)^-1": memory.place_of(pow(1 + d, -1, N) * _MONTGOMERY % N),
     }
 
 
