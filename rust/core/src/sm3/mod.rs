@@ -1,10 +1,9 @@
 //! SM3, the cryptographic hash of GB/T 32905-2016.
 
-#[macro_use]
-mod portable;
 mod arch;
 mod hidden;
 pub(crate) mod many;
+mod portable;
 mod words;
 
 use zeroize::Zeroize;
@@ -61,9 +60,7 @@ impl Sm3 {
             self.filled = 0;
         }
         let (blocks, rest) = data.split_at(data.len() - data.len() % BLOCK_SIZE);
-        if !blocks.is_empty() {
-            arch::compress(&mut self.state, blocks);
-        }
+        arch::compress(&mut self.state, blocks);
         self.buffer[..rest.len()].copy_from_slice(rest);
         self.filled = rest.len();
     }
@@ -71,30 +68,37 @@ impl Sm3 {
     /// The digest of everything taken in.
     #[must_use]
     pub fn finalize(mut self) -> Digest {
-        self.pad();
-        to_bytes(self.state)
+        finish(&mut self.state, &self.buffer[..self.filled], self.length)
     }
 
     /// The digest of one message.
     #[must_use]
     pub fn digest(data: &[u8]) -> Digest {
-        let mut hash = Self::new();
-        hash.update(data);
-        hash.finalize()
+        let mut state = INITIAL;
+        let apart =
+            if data.len() <= MOST_AT_END { 0 } else { data.len() - data.len() % BLOCK_SIZE };
+        let (blocks, rest) = data.split_at(apart);
+        arch::compress(&mut state, blocks);
+        let digest = finish(&mut state, rest, data.len() as u64);
+        state[..].zeroize();
+        digest
     }
+}
 
-    /// 5.2: a one bit, zeros, and the length in bits as 64 bits.
-    fn pad(&mut self) {
-        const LENGTH_AT: usize = BLOCK_SIZE - 8;
-        self.buffer[self.filled] = 0x80;
-        self.buffer[self.filled + 1..].fill(0);
-        if self.filled >= LENGTH_AT {
-            arch::compress(&mut self.state, &self.buffer);
-            self.buffer.fill(0);
-        }
-        self.buffer[LENGTH_AT..].copy_from_slice(&(self.length * 8).to_be_bytes());
-        arch::compress(&mut self.state, &self.buffer);
-    }
+/// Most bytes of a message that its last two blocks take.
+const MOST_AT_END: usize = 2 * BLOCK_SIZE - 9;
+
+/// The digest of a message of `length` bytes, which ends with `rest` (5.2): after that a one bit,
+/// zeros, and the length in bits as 64 bits.
+fn finish(state: &mut [u32; 8], rest: &[u8], length: u64) -> Digest {
+    let mut blocks = [0; 2 * BLOCK_SIZE];
+    blocks[..rest.len()].copy_from_slice(rest);
+    blocks[rest.len()] = 0x80;
+    let size = if rest.len() + 9 <= BLOCK_SIZE { BLOCK_SIZE } else { 2 * BLOCK_SIZE };
+    blocks[size - 8..size].copy_from_slice(&(length * 8).to_be_bytes());
+    arch::compress(state, &blocks[..size]);
+    blocks[..].zeroize();
+    to_bytes(*state)
 }
 
 fn to_bytes(state: [u32; 8]) -> Digest {

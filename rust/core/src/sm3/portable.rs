@@ -75,22 +75,22 @@ pub fn compress(state: &mut [u32; 8], blocks: &[u8]) {
 }
 
 #[inline(always)]
-pub fn parity(x: u32, y: u32, z: u32) -> u32 {
+fn parity(x: u32, y: u32, z: u32) -> u32 {
     x ^ y ^ z
 }
 
 #[inline(always)]
-pub fn majority(x: u32, y: u32, z: u32) -> u32 {
+fn majority(x: u32, y: u32, z: u32) -> u32 {
     (x & y) | ((x | y) & z)
 }
 
 #[inline(always)]
-pub fn choose(x: u32, y: u32, z: u32) -> u32 {
+fn choose(x: u32, y: u32, z: u32) -> u32 {
     (x & y) | (!x & z)
 }
 
 #[inline(always)]
-pub fn p0(x: u32) -> u32 {
+fn p0(x: u32) -> u32 {
     x ^ x.rotate_left(9) ^ x.rotate_left(17)
 }
 
