@@ -1,6 +1,6 @@
 //! HMAC with SM3 (RFC 2104; GB/T 15852.2-2012, mechanism 2).
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::ct;
 use crate::error::Error;
@@ -30,6 +30,12 @@ impl HmacSm3 {
         outer.update(&block);
         block[..].zeroize();
         Self { inner, outer }
+    }
+
+    /// The states to which the key has led, of the inner hash and of the outer one; to be asked
+    /// before any message.
+    pub(crate) fn states(&self) -> Zeroizing<[Digest; 2]> {
+        Zeroizing::new([self.inner.midstate(), self.outer.midstate()])
     }
 
     /// Takes in more of the message.

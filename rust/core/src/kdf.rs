@@ -5,6 +5,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
 use crate::hmac::HmacSm3;
+use crate::sm3::chain;
 use crate::sm3::many::{self, Message};
 use crate::sm3::{BLOCK_SIZE, DIGEST_SIZE, Digest, Sm3};
 
@@ -87,20 +88,14 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) -> 
     if iterations == 0 {
         return Err(Error::InvalidInput("PBKDF2 needs at least one iteration"));
     }
+    let count = u32::try_from(out.len().div_ceil(DIGEST_SIZE))
+        .map_err(|_| Error::InvalidInput("PBKDF2 gives at most 2^32 - 1 blocks"))?;
     let keyed = HmacSm3::new(password);
-    for (index, block) in out.chunks_mut(DIGEST_SIZE).enumerate() {
-        let number = u32::try_from(index)
-            .ok()
-            .and_then(|index| index.checked_add(1))
-            .ok_or(Error::InvalidInput("PBKDF2 gives at most 2^32 - 1 blocks"))?;
-        let mut u = keyed.clone().mac_parts(&[salt, &number.to_be_bytes()]);
-        let mut sum = u;
-        for _ in 1..iterations {
-            u = keyed.clone().mac_parts(&[&u]);
-            sum.iter_mut().zip(u).for_each(|(s, u)| *s ^= u);
-        }
-        u.zeroize();
-        copy_and_wipe(block, sum);
+    let first = |number: u32| keyed.clone().mac_parts(&[salt, &number.to_be_bytes()]);
+    let mut sums = Zeroizing::new((1..=count).map(first).collect::<Vec<_>>());
+    chain::sum_iterations(&keyed.states(), iterations, &mut sums);
+    for (block, sum) in out.chunks_mut(DIGEST_SIZE).zip(&sums[..]) {
+        block.copy_from_slice(&sum[..block.len()]);
     }
     Ok(())
 }
@@ -225,6 +220,35 @@ mod tests {
                     out
                 });
                 assert_eq!(out, expected[..length], "{known} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn pbkdf2_is_what_its_definition_says_for_any_number_of_blocks() {
+        let plainly = |iterations: u32, length: usize| {
+            let mut out = Vec::new();
+            for number in 1..=length.div_ceil(DIGEST_SIZE) as u32 {
+                let mut u = HmacSm3::mac(b"password", &[b"salt", &number.to_be_bytes()]);
+                let mut sum = u;
+                for _ in 1..iterations {
+                    u = HmacSm3::mac(b"password", &[&u]);
+                    sum.iter_mut().zip(u).for_each(|(sum, byte)| *sum ^= byte);
+                }
+                out.extend(sum);
+            }
+            out.truncate(length);
+            out
+        };
+        for iterations in [1, 2, 5] {
+            // Blocks: one, some for one set of lanes, a set and one more, more than go together.
+            for length in [1, 32, 33, 80, 96, 250, 289, 512, 513, 700] {
+                let out = on_every_backend(|| {
+                    let mut out = vec![0; length];
+                    assert!(pbkdf2(b"password", b"salt", iterations, &mut out).is_ok());
+                    out
+                });
+                assert_eq!(out, plainly(iterations, length), "{iterations} {length}");
             }
         }
     }

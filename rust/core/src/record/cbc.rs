@@ -14,7 +14,7 @@ use crate::ct;
 use crate::drbg::{Purpose, System};
 use crate::error::Error;
 use crate::hmac::HmacSm3;
-use crate::sm3::DIGEST_SIZE;
+use crate::sm3::{DIGEST_SIZE, Digest, many};
 use crate::sm4::{self, BLOCK_SIZE, Block, KEY_SIZE, cbc};
 
 const MAC_SIZE: usize = DIGEST_SIZE;
@@ -99,16 +99,28 @@ impl CbcSealer {
             return Err(Error::Exhausted);
         }
         let fragments = data.chunks(MAX_FRAGMENT).chain(data.is_empty().then_some(data));
+        let fragments: Vec<_> = fragments.collect();
+        let macs = self.macs(content_type, &fragments);
         let records = out.chunks_mut(record_length(MAX_FRAGMENT));
         let (mut chains, mut streams) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for (fragment, record) in fragments.zip(records) {
-            let (iv, blocks) = self.write_record(content_type, fragment, record)?;
+        for ((fragment, mac), record) in fragments.into_iter().zip(&macs).zip(records) {
+            let (iv, blocks) = self.write_record(content_type, fragment, mac, record)?;
             chains.push(iv);
             streams.push(blocks);
         }
-        // Side by side: one chain alone would be slower by far.
+        // Side by side, as the MACs: one chain alone would be slower by far.
         self.protection.key.encrypt_chains::<true>(&mut chains, &mut streams);
         Ok(())
+    }
+
+    /// The MACs of the next records.
+    fn macs(&self, content_type: u8, fragments: &[&[u8]]) -> Vec<Digest> {
+        let header = |(sequence, fragment): (u64, &&[u8])| {
+            mac_header(sequence, content_type, self.version, fragment.len())
+        };
+        let headers: Vec<_> = (self.sequence..).zip(fragments).map(header).collect();
+        let messages = headers.iter().zip(fragments).map(|(header, body)| (&header[..], *body));
+        many::hmac_all(&self.protection.mac.states(), &messages.collect::<Vec<_>>())
     }
 
     /// Writes a record as it is before encryption, and gives its IV and what is to be encrypted.
@@ -116,6 +128,7 @@ impl CbcSealer {
         &mut self,
         content_type: u8,
         fragment: &[u8],
+        mac: &Digest,
         record: &'a mut [u8],
     ) -> Result<(Block, &'a mut [Block]), Error> {
         let mut iv = [0; BLOCK_SIZE];
@@ -126,13 +139,10 @@ impl CbcSealer {
         header[3..].copy_from_slice(&(body.len() as u16).to_be_bytes());
         let (explicit, body) = body.split_at_mut(BLOCK_SIZE);
         explicit.copy_from_slice(&iv);
-        let mut mac = self.protection.mac.clone();
-        mac.update(&mac_header(self.sequence, content_type, self.version, fragment.len()));
-        mac.update(fragment);
         let (text, end) = body.split_at_mut(fragment.len());
         let (tag, padding) = end.split_at_mut(MAC_SIZE);
         text.copy_from_slice(fragment);
-        tag.copy_from_slice(&mac.finalize());
+        tag.copy_from_slice(mac);
         padding.fill(padding.len() as u8 - 1);
         self.sequence += 1;
         Ok((iv, body.as_chunks_mut().0))

@@ -30,6 +30,17 @@ pub(crate) fn digest_all(messages: &[Message<'_>]) -> Vec<Digest> {
     arch::digest_all(messages).unwrap_or_else(|| messages.iter().map(digest_one).collect())
 }
 
+/// HMACs of messages in a part of at most a block and another. Both states are those to which the key has led,
+/// of the inner hash and of the outer one.
+#[must_use]
+pub(crate) fn hmac_all(states: &[Digest; 2], messages: &[(&[u8], &[u8])]) -> Vec<Digest> {
+    let [inner, outer] = states;
+    let message = |(prefix, body)| Message { after: Some(inner), prefix, body };
+    let digests = digest_all(&messages.iter().copied().map(message).collect::<Vec<_>>());
+    let message = |digest| Message { after: Some(outer), prefix: digest, body: &[] };
+    digest_all(&digests.iter().map(|digest| message(&digest[..])).collect::<Vec<_>>())
+}
+
 fn digest_one(message: &Message<'_>) -> Digest {
     let mut hash = message.after.map_or_else(Sm3::new, Sm3::after_block);
     hash.update(message.prefix);

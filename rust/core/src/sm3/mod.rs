@@ -1,6 +1,7 @@
 //! SM3, the cryptographic hash of GB/T 32905-2016.
 
 mod arch;
+pub(crate) mod chain;
 mod hidden;
 pub(crate) mod many;
 mod portable;
@@ -67,8 +68,22 @@ impl Sm3 {
 
     /// The digest of everything taken in.
     #[must_use]
-    pub fn finalize(mut self) -> Digest {
-        finish(&mut self.state, &self.buffer[..self.filled], self.length)
+    pub fn finalize(self) -> Digest {
+        self.digest_so_far()
+    }
+
+    /// The same, to go on after it.
+    #[must_use]
+    pub fn digest_so_far(&self) -> Digest {
+        let mut state = self.state;
+        let digest = finish(&mut state, &self.buffer[..self.filled], self.length);
+        state[..].zeroize();
+        digest
+    }
+
+    /// The state after whole blocks, as [`Sm3::after_block`] takes it.
+    pub(crate) fn midstate(&self) -> Digest {
+        to_bytes(self.state)
     }
 
     /// The digest of one message.

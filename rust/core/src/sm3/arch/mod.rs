@@ -6,10 +6,13 @@ mod many;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use super::Digest;
+#[cfg(target_arch = "x86_64")]
+use zeroize::Zeroize;
+
 use super::many::Message;
 #[cfg(target_arch = "x86_64")]
-use super::many::schedule;
+use super::many::{States, schedule};
+use super::{BLOCK_SIZE, Digest};
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::{self, Backend};
 
@@ -23,6 +26,51 @@ pub fn compress(state: &mut [u32; 8], blocks: &[u8]) {
         return;
     }
     super::portable::compress(state, blocks);
+}
+
+/// Compresses a block into each state.
+pub fn compress_each(states: &mut [[u32; 8]], blocks: &[[u8; BLOCK_SIZE]]) {
+    #[cfg(target_arch = "x86_64")]
+    if states.len() >= WORTH_LANES {
+        match cpu::backend() {
+            Backend::Portable => {}
+            Backend::X86_64 => {
+                // SAFETY: the back-end is chosen only on a CPU that has its instructions.
+                return in_lanes(states, blocks, |states, strings| unsafe {
+                    many::compress_8(states, strings);
+                });
+            }
+            Backend::X86_64Avx512 => {
+                // SAFETY: the back-end is chosen only on a CPU that has its instructions.
+                return in_lanes(states, blocks, |states, strings| unsafe {
+                    many::compress_16(states, strings);
+                });
+            }
+        }
+    }
+    for (state, block) in states.iter_mut().zip(blocks) {
+        compress(state, block);
+    }
+}
+
+/// By `act`, which compresses into `N` states; those that are too many repeat others.
+#[cfg(target_arch = "x86_64")]
+fn in_lanes<const N: usize>(
+    states: &mut [[u32; 8]],
+    blocks: &[[u8; BLOCK_SIZE]],
+    act: impl Fn(&mut States<N>, &[&[u8]; N]),
+) {
+    for (states, blocks) in states.chunks_mut(N).zip(blocks.chunks(N)) {
+        let strings = core::array::from_fn(|lane| &blocks[lane % blocks.len()][..]);
+        let mut rows: States<N> = core::array::from_fn(|word| {
+            core::array::from_fn(|lane| states[lane % states.len()][word])
+        });
+        act(&mut rows, &strings);
+        for (lane, state) in states.iter_mut().enumerate() {
+            *state = rows.map(|row| row[lane]);
+        }
+        rows.iter_mut().for_each(|row| row[..].zeroize());
+    }
 }
 
 /// Messages from which on lanes are quicker than one message after the other.
