@@ -39,12 +39,12 @@ impl Sm3 {
 
     /// Returns the 32 bytes of the digest so far.
     fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.clone().finalize())
+        PyBytes::new(py, &self.0.digest_so_far())
     }
 
     /// Returns the digest so far as 64 hexadecimal digits.
     fn hexdigest(&self) -> String {
-        hexadecimal(&self.0.clone().finalize())
+        hexadecimal(&self.0.digest_so_far())
     }
 
     /// Returns an independent hash of what was taken in so far.

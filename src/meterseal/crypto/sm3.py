@@ -4,6 +4,7 @@
 standard library's `hmac`:
 
     sm3(b"abc").hexdigest()
+    sm3_digest(b"abc")
     hmac(key, message)
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "pbkdf2",
     "sm3",
     "sm3_batch",
+    "sm3_digest",
 ]
 
 _Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -39,9 +41,11 @@ HMAC = HmacSm3
 """HMAC-SM3 in progress: update, digest, hexdigest, copy, and verify in constant time."""
 
 
-def sm3(data: _Buffer = b"") -> Sm3:
-    """Return a hash in progress: update, digest, hexdigest, copy, name and sizes."""
-    return Sm3(data)
+sm3 = Sm3
+"""A hash in progress: update, digest, hexdigest, copy, name and sizes."""
+
+sm3_digest = _core.sm3_digest
+"""The 32 bytes of the digest of one message, without an object in between."""
 
 
 def sm3_batch(messages: Sequence[_Buffer]) -> list[bytes]:
