@@ -32,6 +32,7 @@ import numpy as np
 import tomli_w
 
 from meterseal.collection.workplace import Plan, prepare
+from meterseal.net.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ class System:
         self.folder = folder
         self._signed = signed
         self._sealed = sealed
-        ports = free_ports(5)
+        ports = [free_port() for _ in range(5)]
         names = ("broker_port", "nats_port", "gateway_port", "admin_port", "meter_port")
         plan = Plan(meters=1, **dict(zip(names, ports, strict=True)))
         self.ports = dict(zip(names, ports, strict=True))
@@ -228,14 +229,6 @@ def cpu_seconds(pid: int) -> float:
 def resident(pid: int) -> int:
     """Bytes of a process in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def free_ports(count: int) -> list[int]:
-    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(holder.getsockname()[1]) for holder in holders]
-    for holder in holders:
-        holder.close()
-    return ports
 
 
 def await_port(port: int, seconds: float = 60) -> None:

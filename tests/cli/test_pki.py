@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import socket
 import stat
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meterseal.net.ports import free_port
 from meterseal.x509 import TrustStore, load_certificates, load_private_key, sort_pair, verify_chain
 from meterseal.x509.verify import KeyRole, Purpose
 from support.pages import run
@@ -23,12 +23,6 @@ def made(folder: Path, options: str = "") -> str:
     code, out, err = run(f"meterseal pki dev pki {options}", folder)
     assert (code, err) == (0, "")
     return out.decode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_makes_a_root_a_ca_pairs_and_a_certificate_for_tls(tmp_path: Path) -> None:

@@ -61,12 +61,6 @@ def receipt_for(
     return actors().station.sign(receipt)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class SmallStation:
     """Takes bundles from a broker and answers each with a receipt, as `judge` says."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meterseal.net.ports import free_port
 from meterseal.transport import Credential, EncryptionCredential
 from meterseal.x509 import TrustStore, load_certificates, load_private_key
-from support.command_line import PATIENCE, free_port
+from support.command_line import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.command_line import LINE, PATIENCE, free_port
+from meterseal.net.ports import free_port
+from support.command_line import LINE, PATIENCE
 from support.gmssl3 import PASSWORD, World
 
 if TYPE_CHECKING:

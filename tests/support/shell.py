@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from support.command_line import free_port
+from meterseal.net.ports import free_port
 from support.pages import SCRIPT, environment, matches
 
 if TYPE_CHECKING:

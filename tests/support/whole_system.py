@@ -22,8 +22,8 @@ from meterseal.collection.sealing import open_sealed
 from meterseal.collection.station.evidence import verify_stored
 from meterseal.collection.station.store import open_store
 from meterseal.collection.workplace import Plan, prepare
+from meterseal.net.ports import free_port
 from meterseal.x509 import TrustStore, load_certificates
-from support.collecting import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

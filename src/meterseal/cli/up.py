@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -312,20 +311,6 @@ def _print_stored(station: StationSettings) -> None:
 
 def _free_ports() -> dict[str, int]:
     """The usual ports, where they are free; others elsewhere."""
-    return {name: port if _is_free(port) else _any_port() for name, port in _PORTS.items()}
+    from meterseal.net.ports import free_port, is_free
 
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return {name: port if is_free(port) else free_port() for name, port in _PORTS.items()}

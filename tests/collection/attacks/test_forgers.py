@@ -22,8 +22,8 @@ from meterseal.collection.station.mqtt import Broker
 from meterseal.collection.station.run import Station, StationConfig
 from meterseal.collection.topics import pack
 from meterseal.crypto.sm2 import PrivateKey
+from meterseal.net.ports import free_port
 from meterseal.x509 import Name, dump_certificates, dump_crls, self_signed
-from support.collecting import free_port
 from support.station import NOW, OTHER, PLAIN, SEALING, START, Party, reading, world
 
 if TYPE_CHECKING:

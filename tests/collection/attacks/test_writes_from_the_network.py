@@ -17,7 +17,8 @@ from meterseal.collection.collector.service import Collector
 from meterseal.collection.config import CollectorSettings, LineSettings, UplinkSettings
 from meterseal.collection.dlt645.frame import Frame, FrameDecoder
 from meterseal.collection.receipts import Receipt
-from support.collecting import actors, free_port
+from meterseal.net.ports import free_port
+from support.collecting import actors
 from support.station import NOW
 from support.whole_system import lay_out, until
 

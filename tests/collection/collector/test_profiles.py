@@ -18,7 +18,8 @@ from meterseal.collection.collector.profiles import Alink, OwnTopics
 from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.model import Quantity, Reading
 from meterseal.collection.sealing import open_sealed
-from support.collecting import METER, actors, free_port, receipt_for
+from meterseal.net.ports import free_port
+from support.collecting import METER, actors, receipt_for
 
 if TYPE_CHECKING:
     from pathlib import Path

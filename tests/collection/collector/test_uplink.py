@@ -18,7 +18,8 @@ from meterseal.collection.collector.uplink import Broker, Uplink
 from meterseal.collection.model import Quality, Quantity
 from meterseal.collection.receipts import Verdict
 from meterseal.crypto.sm2 import PrivateKey
-from support.collecting import METER, SmallStation, actors, free_port
+from meterseal.net.ports import free_port
+from support.collecting import METER, SmallStation, actors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -19,7 +19,7 @@ from meterseal.collection.station.ingest import Ingest, ReceiptWriter
 from meterseal.collection.station.jetstream import JetStreamInbox
 from meterseal.collection.station.metrics import Metrics
 from meterseal.collection.station.store import Store, open_store
-from support.collecting import free_port
+from meterseal.net.ports import free_port
 from support.station import DAY, NOW, PLAIN, directory, reading, registry, world
 
 if TYPE_CHECKING:

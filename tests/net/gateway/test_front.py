@@ -19,6 +19,7 @@ from meterseal.net import open_connection
 from meterseal.net.gateway import Access, AccessRule, Front, GatewayLimits, Tail
 from meterseal.net.gateway.admin import Admin
 from meterseal.net.gateway.listener import TURNS
+from meterseal.net.ports import free_port
 from meterseal.transport import (
     TLCP_SUITES,
     TLS12_SUITES,
@@ -29,7 +30,6 @@ from meterseal.transport import (
     ServerConfig,
 )
 from meterseal.x509 import RevocationReason, RevokedCertificate, TrustStore, issue_crl
-from support.collecting import free_port
 from support.identities import credential, pair, root
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from meterseal.collection.topics import unpack
 from meterseal.errors import UsageError
 from meterseal.lab.attack.identities import new_ca
 from meterseal.lab.attack.notes import Attack, Notes, Skipped
-from meterseal.lab.attack.scene import PLAIN, Party, free_port
+from meterseal.lab.attack.scene import PLAIN, Party
 from meterseal.lab.attack.waiting import until
 from meterseal.lab.attack.wire import flipped
+from meterseal.net.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -31,6 +30,7 @@ from meterseal.errors import MalformedData, UsageError
 from meterseal.lab.attack.identities import Ca, new_ca, new_credential
 from meterseal.lab.attack.notes import Notes, Skipped
 from meterseal.lab.attack.waiting import until
+from meterseal.net.ports import free_port
 from meterseal.x509 import (
     RevocationReason,
     RevokedCertificate,
@@ -57,7 +57,6 @@ __all__ = [
     "Party",
     "Scene",
     "believed",
-    "free_port",
     "play",
     "reading",
     "tried",
@@ -126,13 +125,6 @@ def reading(sequence: int, meter: MeterAddress = PLAIN, energy: int = 500_000) -
 def now() -> int:
     """Return UTC in ms."""
     return time.time_ns() // 1_000_000
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago, for programs that cannot choose one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Believer:
