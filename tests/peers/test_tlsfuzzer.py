@@ -25,6 +25,7 @@ ARGUMENTS = {
     "TLS 1.2": ["-C", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
     "TLS 1.2, CBC": ["-C", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"],
     "TLS 1.2, -d": ["-d"],
+    "TLS 1.2, --extra-exts": ["--extra-exts"],
     "TLS 1.2, -d --tls-1.3": ["-d", "--tls-1.3"],
     "TLS 1.2, no option": [],
 }
@@ -77,7 +78,7 @@ def test_every_conversation_that_is_not_excluded_ends_as_it_should(
 
 def test_there_are_enough_scripts_and_every_exclusion_has_its_reason() -> None:
     assert len(SCRIPTS["TLS 1.3"]) >= 28
-    assert sum(len(SCRIPTS[kind]) for kind in SCRIPTS if kind.startswith("TLS 1.2")) >= 47
+    assert sum(len(SCRIPTS[kind]) for kind in SCRIPTS if kind.startswith("TLS 1.2")) >= 52
     for scripts in SCRIPTS.values():
         for excluded in scripts.values():
             assert all(len(reason.split()) > 2 for reason in excluded.values())

@@ -245,7 +245,9 @@ class Exchange:
             ),
             "group": (
                 options.expect_curve_id,
-                established.group or watcher.group or options.expect_curve_id,
+                established.group
+                or watcher.group
+                or (established.resumed and options.expect_curve_id),
             ),
             "suite": (suite, established.suite.code),
             "signature": (

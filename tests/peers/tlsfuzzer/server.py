@@ -30,16 +30,16 @@ from meterseal.transport import (
     TicketKeys,
 )
 from meterseal.x509 import Certificate
-from support.nist.families import RunnerProvider, family, with_suites
-from support.nist.groups import P256, P384, P521, X25519
+from support.nist.families import RunnerProvider, family
+from support.nist.groups import MLKEM1024, P256, P384, P521, X25519, X25519MLKEM768
 from support.nist.signing import AnyScheme, AnySigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 30
-_SUITES = (0x1301, 0xC02F, 0xC013)  # AES-128-GCM, and AES-128-CBC with SHA-1
-_SCHEMES = (0x0804,)  # RSA-PSS with SHA-256
+_SCHEMES = (0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0201)  # RSA: PSS, then PKCS #1
+_GROUPS = (P256, X25519, P384, P521, X25519MLKEM768, MLKEM1024)
 
 
 @cache
@@ -65,11 +65,11 @@ def credential() -> Credential:
 
 def configuration() -> ServerConfig:
     """TLS 1.3 and 1.2, with sessions that may be resumed."""
-    algorithms, provider = with_suites(family(_SCHEMES, (P256,)), *_SUITES), RunnerProvider()
+    algorithms, provider = family(_SCHEMES, _GROUPS), RunnerProvider()
     return ServerConfig(
         credential=credential(),
         suites=tuple(algorithms.suites.values()),
-        groups=(P256, X25519, P384, P521),
+        groups=_GROUPS,
         algorithms=algorithms,
         provider=provider,
         session_cache=SessionCache(),
