@@ -193,31 +193,51 @@ macro_rules! rounds {
     };
 }
 
-// Round $j (5.3.3), with two pieces of the expansion amidst. `first` is for the rounds of parities,
+// Round $j (5.3.3), with two pieces of the expansion. `first` is for the rounds of parities,
 // `second` for the others, for which the round before leaves in r14d and ebp two parts of what
 // they choose, and `middle` for the first of them.
 macro_rules! round {
     ($kind:ident $j:literal, [$a:literal $b:literal $c:literal $d:literal
       $e:literal $f:literal $g:literal $h:literal], $early:expr, $late:expr) => {
         concat!(
+            before!($kind $early, $late),
             lines!(
                 concat!("add ", $h, ", ", word!($j)),
                 concat!("rorx r12d, ", $a, ", 20"),
                 concat!("lea edi, [r12 + {", $j, "}]"),
             ),
             gg!($kind $e $f $g $h),
-            $early,
+            amid!($kind $early),
             lines!(
-                concat!("add ", $d, ", ", sum!($j)),
                 concat!("add edi, ", $e),
                 "rorx edi, edi, 25",
                 concat!("add ", $h, ", edi"),
                 "xor r12d, edi",
+                concat!("add ", $d, ", ", sum!($j)),
             ),
             ff!($kind $a $b $c $d),
-            $late,
+            amid!($kind $late),
             p0!($kind $b $d $e $f $h),
         )
+    };
+}
+
+// Where the pieces of the expansion stand: in the first rounds before, in the others amidst the
+// instructions of the round. Of all places tried these were the best.
+macro_rules! before {
+    (first $early:expr, $late:expr) => {
+        concat!($early, $late)
+    };
+    ($later:ident $early:expr, $late:expr) => {
+        ""
+    };
+}
+macro_rules! amid {
+    (first $piece:expr) => {
+        ""
+    };
+    ($later:ident $piece:expr) => {
+        $piece
     };
 }
 
