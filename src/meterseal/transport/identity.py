@@ -17,7 +17,9 @@ from meterseal.errors import (
 )
 from meterseal.transport.codepoints import TLCP
 from meterseal.transport.config import CertificateVerifyForm
+from meterseal.transport.driver import encode_message
 from meterseal.transport.messages import Certificate
+from meterseal.transport.once import once
 from meterseal.x509 import Certificate as X509Certificate
 from meterseal.x509 import KeyRole, Purpose, verify_chain
 from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meterseal.crypto.provider import Verifier
-    from meterseal.transport.config import ClientConfig, Credential, ServerConfig
+    from meterseal.transport.config import ClientConfig, ServerConfig
     from meterseal.transport.session import Session
     from meterseal.x509 import VerifiedChain
 
@@ -54,14 +56,23 @@ class Peer:
         return tuple(chain)
 
 
-def show(credential: Credential | None, version: int) -> Certificate:
-    """The message that shows our certificates: signing, encryption, issuers (TLCP, 6.4.5.3)."""
-    if credential is None:
-        return Certificate(())
-    chain = list(credential.chain)
-    if version == TLCP and credential.encryption is not None:
-        chain.insert(1, credential.encryption.certificate)
-    return Certificate(tuple(certificate.encode() for certificate in chain))
+def show(config: ClientConfig | ServerConfig, version: int) -> bytes:
+    """Encode the message that shows our certificates, none if we have none."""
+    return once(config, _show_pair if version == TLCP else _show_chain)
+
+
+def _show_chain(config: ClientConfig | ServerConfig) -> bytes:
+    chain = config.credential.chain if config.credential else ()
+    return encode_message(Certificate(tuple(certificate.encode() for certificate in chain)))
+
+
+def _show_pair(config: ClientConfig | ServerConfig) -> bytes:
+    """Signing, encryption, issuers (GB/T 38636-2020, 6.4.5.3)."""
+    if config.credential is None or config.credential.encryption is None:
+        return _show_chain(config)
+    signing, *issuers = config.credential.chain
+    chain = (signing, config.credential.encryption.certificate, *issuers)
+    return encode_message(Certificate(tuple(certificate.encode() for certificate in chain)))
 
 
 def verify_server(

@@ -103,7 +103,7 @@ def _full(
     proven = exchange.check(key_exchange, peer, randoms)
     request = yield from _receive_request(PROFILES[version].certificate_request)
     if request is not None:
-        driver.send(identity.show(config.credential, version))
+        driver.send_encoded(identity.show(config, version))
     client_keys, pre_master = exchange.conclude(proven)
     driver.send(client_keys)
     master_secret = steps.derive_master_secret(driver, config.provider, choice, pre_master, randoms)

@@ -38,6 +38,7 @@ from meterseal.transport.hello import (
     naming_extensions,
 )
 from meterseal.transport.messages import ClientHello, ServerHello
+from meterseal.transport.once import once
 from meterseal.transport.session import ClassicSession
 from meterseal.transport.suites import Agreement, CipherSuite
 
@@ -81,7 +82,7 @@ def make_offer(config: ClientConfig, server_name: str | None, session: Session |
     peer = None if usable is None else _may_offer(usable, config, server_name)
     if peer is None:
         usable = None
-    suites = _usable_suites(config)
+    suites = once(config, _usable_suites)
     hello = ClientHello(
         client_version=suites[0].version,
         random=fresh_random(config.provider, with_time=config.time_in_random),

@@ -10,6 +10,7 @@ from meterseal.errors import Incompatible
 from meterseal.transport.algorithms import name_signatures, signature_codes, usable_signatures
 from meterseal.transport.codepoints import ECDSA_SIGN, RSA_SIGN, TLCP, TLS12
 from meterseal.transport.config import CertificateVerifyForm
+from meterseal.transport.driver import encode_message
 from meterseal.transport.flow import sign_digest, sign_message
 from meterseal.transport.messages import (
     CertificateRequest,
@@ -17,6 +18,7 @@ from meterseal.transport.messages import (
     TlcpCertificateRequest,
     TlcpCertificateVerify,
 )
+from meterseal.transport.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,15 +83,24 @@ def signed_content(
     return whole.digest()
 
 
-def request_certificate(
-    version: int, config: ServerConfig
-) -> CertificateRequest | TlcpCertificateRequest:
-    """The server's question, with the names of the roots that may vouch for the client."""
-    authorities = tuple(anchor.subject.encode() for anchor in config.trust)
-    if version == TLCP:
-        return TlcpCertificateRequest(bytes((RSA_SIGN, ECDSA_SIGN)), authorities)
+def request_certificate(version: int, config: ServerConfig) -> bytes:
+    """Encode the server's question, with the names of the roots that may vouch for the client."""
+    return once(config, _request_pair if version == TLCP else _request_chain)
+
+
+def _request_pair(config: ServerConfig) -> bytes:
+    types = bytes((RSA_SIGN, ECDSA_SIGN))
+    return encode_message(TlcpCertificateRequest(types, _authorities(config)))
+
+
+def _request_chain(config: ServerConfig) -> bytes:
     schemes = signature_codes(config.algorithms.signatures_tls12)
-    return CertificateRequest(bytes((ECDSA_SIGN,)), schemes, authorities)
+    request = CertificateRequest(bytes((ECDSA_SIGN,)), schemes, _authorities(config))
+    return encode_message(request)
+
+
+def _authorities(config: ServerConfig) -> tuple[bytes, ...]:
+    return tuple(anchor.subject.encode() for anchor in config.trust)
 
 
 def require_scheme(

@@ -148,12 +148,12 @@ def _full(driver: Driver, config: ServerConfig, opening: _Opening) -> Flow[None]
     choice, randoms = opening.choice, opening.randoms
     version = choice.suite.version
     exchange = server_exchange(choice.suite, config, opening.hello.extensions)
-    driver.send(identity.show(config.credential, version))
+    driver.send_encoded(identity.show(config, version))
     if choice.expects_status and config.credential.ocsp_response is not None:
         driver.send(CertificateStatus(config.credential.ocsp_response))
     driver.send((yield from exchange.announce(randoms)))
     if config.client_authentication is not ClientAuthentication.NONE:
-        driver.send(request_certificate(version, config))
+        driver.send_encoded(request_certificate(version, config))
     driver.send(ServerHelloDone())
     peer = yield from _receive_client_certificate(config, version)
     client_keys = yield from receive(exchange.client_message)
