@@ -25,42 +25,66 @@ from idle import memory_per_end, memory_per_socket
 from loopback import bulk_over_loopback
 
 from meterseal import _core
+from meterseal.crypto.sm4 import SM4GCM
 from meterseal.transport import SUITES
 from meterseal.transport.codepoints import TLS13
+from meterseal.transport.suites import Agreement
 
 if TYPE_CHECKING:
     from meterseal.transport import CipherSuite
 
 MIB = 1 << 20
+HYBRID_NAME = "curveSM2MLKEM768"
+_GCM = SM4GCM(bytes(16))
 Measured = dict[str, Any]
 
 
 def stacks_of(suite: CipherSuite, folder: Path) -> dict[str, list[Stack]]:
-    """The rows of a suite: who is measured side by side, the reference last."""
+    """The rows of a suite: ours first, and those beside whom it is measured."""
     if suite.code in TLCP_NAMES:
-        theirs = TongsuoStack(folder / suite.name, TLCP_NAMES[suite.code])
-        return {f"{suite.name}, mutual": [Ours(suite), theirs]}
+        return dict(tlcp_row(suite, folder, mutual) for mutual in mutual_or_not(suite))
     if suite.version != TLS13:
         return {suite.name: [Ours(suite)]}
     rows: dict[str, list[Stack]] = {}
-    for group, name in ((CURVE_SM2, "curveSM2"), (HYBRID, "curveSM2MLKEM768")):
+    for group, name in ((CURVE_SM2, "curveSM2"), (HYBRID, HYBRID_NAME)):
         row: list[Stack] = [Ours(suite, group)]
         if group == CURVE_SM2:
             row.append(TongsuoStack(folder / f"{suite.name} {name}", suite.name))
         row.append(OpenSsl(folder / f"{suite.name} {name} OpenSSL", suite.name, name))
+        if suite.protection == "sm4-gcm":
+            row.append(
+                OpenSsl(folder / f"P-256 {name}", "TLS_AES_128_GCM_SHA256", "P-256", "its P-256")
+            )
         rows[f"{suite.name}, {name}"] = row
     return rows
 
 
+def mutual_or_not(suite: CipherSuite) -> tuple[bool, ...]:
+    """ECDHE of TLCP is always mutual."""
+    return (True,) if suite.agreement is Agreement.TLCP_ECDHE else (False, True)
+
+
+def tlcp_row(suite: CipherSuite, folder: Path, mutual: bool) -> tuple[str, list[Stack]]:
+    title = f"{suite.name}, mutual" if mutual else suite.name
+    theirs = TongsuoStack(folder / title, TLCP_NAMES[suite.code], mutual)
+    return title, [Ours(suite, mutual=mutual), theirs]
+
+
 def all_rows(folder: Path) -> dict[str, list[Stack]]:
-    """Every suite, and the fastest that OpenSSL has for ordinary TLS."""
+    """Every suite."""
     rows: dict[str, list[Stack]] = {}
     for suite in SUITES.values():
         rows |= stacks_of(suite, folder)
-    rows["TLS_AES_128_GCM_SHA256, P-256"] = [
-        OpenSsl(folder / "P-256", "TLS_AES_128_GCM_SHA256", "P-256")
-    ]
     return rows
+
+
+def one_row_each(rows: dict[str, list[Stack]]) -> dict[str, list[Stack]]:
+    """Without those whose records are protected as another row's."""
+    return {
+        title: stacks
+        for title, stacks in rows.items()
+        if HYBRID_NAME not in title and title.removesuffix(", mutual") not in set(rows) - {title}
+    }
 
 
 # --- handshakes ------------------------------------------------------------------------------
@@ -68,9 +92,8 @@ def all_rows(folder: Path) -> dict[str, list[Stack]]:
 
 def measure_handshakes(rows: dict[str, list[Stack]], rounds: int, *, resumed: bool) -> None:
     kind = "resumed" if resumed else "full"
-    print(
-        f"\n{kind + ' handshakes, CPU':<38}{'':<11}{'client us':>10}{'server us':>10}{'ratio':>8}"
-    )
+    title = f"{kind} handshakes, CPU us and ours to it"
+    print(f"\n{title:<49}{'client':>14}{'server':>14}{'both':>7}")
     for title, stacks in rows.items():
         samples: dict[str, list[tuple[float, float]]] = {stack.name: [] for stack in stacks}
         for stack in stacks:
@@ -84,40 +107,79 @@ def measure_handshakes(rows: dict[str, list[Stack]], rounds: int, *, resumed: bo
 
 
 def show_handshakes(kind: str, title: str, samples: dict[str, list[tuple[float, float]]]) -> None:
-    """Print a row for each implementation; the ratio is the time of both ends to the last one's."""
-    medians = {
-        name: tuple(1e6 * statistics.median(side) for side in zip(*values, strict=True))
-        for name, values in samples.items()
-    }
-    reference = sum(list(medians.values())[-1])
+    """Print a row for each implementation, with the ratios of our time, the first, to its."""
+    medians = {name: _medians(values) for name, values in samples.items()}
+    ours = next(iter(medians.values()))
     for name, (client, server) in medians.items():
-        ratio = (client + server) / reference
-        shown = f"{ratio:>8.2f}" if len(medians) > 1 else ""
-        print(f"{title:<38}{name:<11}{client:>10.0f}{server:>10.0f}{shown}")
-        note(kind, title, name, client_us=client, server_us=server, ratio=ratio)
+        figures, shown = {"client_us": 1e6 * client, "server_us": 1e6 * server}, ["", "", ""]
+        if (client, server) != ours:
+            ratios = (ours[0] / client, ours[1] / server, sum(ours) / (client + server))
+            figures |= zip(("ours_client", "ours_server", "ours"), ratios, strict=True)
+            shown = [f"{ratio:.2f}" for ratio in ratios]
+        print(
+            f"{title:<38}{name:<11}{1e6 * client:>8.0f}{shown[0]:>6}{1e6 * server:>8.0f}"
+            f"{shown[1]:>6}{shown[2]:>7}"
+        )
+        note(kind, title, name, **figures)
 
 
 # --- bulk ------------------------------------------------------------------------------------
 
 
 def measure_bulk(rows: dict[str, list[Stack]], rounds: int, size: int) -> None:
+    """Records sealed and opened; of ours also which share of bare SM4-GCM that is."""
     title = f"bulk over memory, {size >> 10} KiB at a time"
-    print(f"\n{title:<49}{'seal MB/s':>10}{'open MB/s':>10}{'ratio':>8}")
-    for row, stacks in rows.items():
+    print(f"\n{title:<49}{'seal MB/s':>10}{'open MB/s':>10}{'ours to it':>11}{'of bare GCM':>14}")
+    for row, stacks in one_row_each(rows).items():
         pairs = {stack.name: shake_hands(stack) for stack in stacks}
         samples: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
+        bare: list[tuple[float, float]] = []
         for _ in range(rounds):
+            bare.append(bare_gcm(size))
             for name, pair in pairs.items():
                 samples[name].append(one_way(pair, bytes(size)))
-        reference = 0.0
-        for name, values in reversed(samples.items()):
-            seal, unseal = (statistics.median(side) for side in zip(*values, strict=True))
-            reference = reference or seal + unseal
-            ratio = (seal + unseal) / reference
-            shown = f"{ratio:>8.2f}" if len(pairs) > 1 else ""
-            speeds = [size / 1e6 / seconds for seconds in (seal, unseal)]
-            print(f"{row:<38}{name:<11}{speeds[0]:>10.0f}{speeds[1]:>10.0f}{shown}")
-            note(title, row, name, seal_mb_s=speeds[0], open_mb_s=speeds[1], ratio=ratio)
+        medians = {name: _medians(values) for name, values in samples.items()}
+        show_bulk(title, row, size, medians, _medians(bare))
+
+
+def show_bulk(
+    title: str,
+    row: str,
+    size: int,
+    medians: dict[str, tuple[float, float]],
+    bare: tuple[float, float],
+) -> None:
+    ours = next(iter(medians.values()))
+    for name, (seal, unseal) in medians.items():
+        figures = {"seal_mb_s": size / 1e6 / seal, "open_mb_s": size / 1e6 / unseal}
+        shown = shares = ""
+        if (seal, unseal) == ours:
+            figures |= {"seal_of_gcm": bare[0] / seal, "open_of_gcm": bare[1] / unseal}
+            shares = f"{bare[0] / seal:.2f} {bare[1] / unseal:.2f}"
+        else:
+            figures["ours"] = sum(ours) / (seal + unseal)
+            shown = f"{figures['ours']:.2f}"
+        speeds = f"{figures['seal_mb_s']:>10.0f}{figures['open_mb_s']:>10.0f}"
+        print(f"{row:<38}{name:<11}{speeds}{shown:>11}{shares:>14}")
+        note(title, row, name, **figures)
+
+
+def _medians(values: list[tuple[float, float]]) -> tuple[float, float]:
+    first, second = (statistics.median(side) for side in zip(*values, strict=True))
+    return first, second
+
+
+def bare_gcm(size: int) -> tuple[float, float]:
+    """CPU seconds of SM4-GCM from Python for as much, in pieces as long as a record."""
+    piece, nonce = bytes(min(size, 1 << 14)), bytes(12)
+    sealed = _GCM.encrypt(nonce, piece, b"")
+    start = time.thread_time()
+    for _ in range(size // len(piece)):
+        _GCM.encrypt(nonce, piece, b"")
+    middle = time.thread_time()
+    for _ in range(size // len(piece)):
+        _GCM.decrypt(nonce, sealed, b"")
+    return middle - start, time.thread_time() - middle
 
 
 def one_way(pair: Any, data: bytes) -> tuple[float, float]:  # noqa: ANN401

@@ -129,12 +129,16 @@ class OurEnd:
 
 
 class Ours:
-    """meterseal over one suite; under TLCP, whose ECDHE wants it, clients show certificates too."""
+    """meterseal over one suite; in a mutual handshake, which those of TLCP are unless told."""
 
     name = "meterseal"
 
-    def __init__(self, suite: CipherSuite, group: int = CURVE_SM2) -> None:
-        w, mutual = world(), suite.code in TLCP_NAMES
+    def __init__(
+        self, suite: CipherSuite, group: int = CURVE_SM2, *, mutual: bool | None = None
+    ) -> None:
+        w = world()
+        if mutual is None:
+            mutual = suite.code in TLCP_NAMES
         asks = ClientAuthentication.REQUIRED if mutual else ClientAuthentication.NONE
         common = {"suites": (suite,), "groups": (group,), "trust": w.trust}
         credential = w.client_pair if mutual else None
@@ -188,8 +192,9 @@ class OpenSsl:
 
     name = "OpenSSL 4"
 
-    def __init__(self, folder: Path, suite: str, group: str) -> None:
+    def __init__(self, folder: Path, suite: str, group: str, name: str = name) -> None:
         folder.mkdir()
+        self.name = name
         self._folder = folder
         self._session: SSL.Session | None = None
         root, own = _identity(is_sm="SM4" in suite)
@@ -242,6 +247,7 @@ class TongsuoStack:
 
     folder: Path
     ciphers: str
+    mutual: bool = True
     name: str = "Tongsuo"
     _session: int | None = None
     _ends: list[Tongsuo] = field(default_factory=list)
@@ -253,9 +259,10 @@ class TongsuoStack:
             write_pair(self.folder / side, pair)
         ca = self.folder / "ca.pem"
         ca.write_text(world().root.to_pem())
-        kind = Tongsuo13 if self.ciphers.startswith("TLS_") else Tongsuo
+        is_tls13 = self.ciphers.startswith("TLS_")
+        kind, asks = (Tongsuo13, False) if is_tls13 else (Tongsuo, self.mutual)
         self._ends = [
-            kind(self.folder / side, ca, self.ciphers, is_server=side == "server")
+            kind(self.folder / side, ca, self.ciphers, is_server=side == "server", asks=asks)
             for side in ("client", "server")
         ]
 

@@ -12,8 +12,8 @@ HANDSHAKE = {"what": "full handshake", "row": "a suite", "client_us": 100.0, "se
 CONNECTIONS = {
     "machine": {"cpu": "a machine"},
     "results": [
-        HANDSHAKE | {"stack": "meterseal", "ratio": 0.5},
-        HANDSHAKE | {"stack": "another", "ratio": 1.0},
+        HANDSHAKE | {"stack": "meterseal"},
+        HANDSHAKE | {"stack": "another", "ours": 0.5},
         {"what": "something new", "row": "a suite", "stack": "meterseal", "new_figure": 7.25},
     ],
 }
@@ -32,7 +32,8 @@ def test_the_page_shows_what_was_measured_and_what_is_new(tmp_path: Path) -> Non
         cwd=tmp_path,
     )
     text = page.read_text()
-    assert "| a suite | meterseal | 100 | 234 | 0.50 |" in text
+    assert "| a suite | meterseal | 100 | 234 |  |" in text
+    assert "| a suite | another | 100 | 234 | 0.50 |" in text
     assert "| a suite | meterseal | 7.25 |" in text
     assert "| signed, sealed | 1,234 | 12.00 | 99.00 | 150 |" in text
     assert "At 500 readings/s p50 is 12 ms" in text
