@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -231,3 +232,14 @@ def test_the_memory_is_bounded_and_the_oldest_goes_first() -> None:
     memory.keep(3, "three")
     assert (memory.find(1), memory.find(2), memory.find(3)) == (None, "two", "three")
     assert len(memory) == 2
+
+
+def test_the_key_of_a_peer_that_comes_often_is_prepared_once() -> None:
+    scheme, prepared = Sm2Scheme(), []
+    spki = SimpleNamespace(
+        encoding=b"a key",
+        public_key=lambda: SimpleNamespace(prepare=lambda: prepared.append(True)),
+    )
+    for times in range(1, 20):
+        scheme.verifier(spki)
+        assert len(prepared) == (times >= 8)
