@@ -65,14 +65,25 @@ pub fn hkdf_extract(salt: &[u8], secret: &[u8]) -> Digest {
 /// # Errors
 /// [`Error::InvalidInput`] beyond [`HKDF_MAX_LENGTH`] bytes.
 pub fn hkdf_expand(key: &[u8], info: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    hkdf_expand_keyed(&HmacSm3::new(key), &[info], out)
+}
+
+/// HKDF-Expand by an HMAC that has its key, of an info in parts.
+pub(crate) fn hkdf_expand_keyed(
+    keyed: &HmacSm3,
+    info: &[&[u8]],
+    out: &mut [u8],
+) -> Result<(), Error> {
     if out.len() > HKDF_MAX_LENGTH {
         return Err(Error::InvalidInput("HKDF-SM3 gives at most 8160 bytes"));
     }
-    let keyed = HmacSm3::new(key);
     let mut previous: Digest = [0; DIGEST_SIZE];
     let mut used = 0;
     for (block, counter) in out.chunks_mut(DIGEST_SIZE).zip(1..=255u8) {
-        previous = keyed.clone().mac_parts(&[&previous[..used], info, &[counter]]);
+        let mut mac = keyed.clone();
+        mac.update(&previous[..used]);
+        info.iter().for_each(|part| mac.update(part));
+        previous = mac.mac_parts(&[&[counter]]);
         used = DIGEST_SIZE;
         block.copy_from_slice(&previous[..block.len()]);
     }

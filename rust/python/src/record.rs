@@ -221,7 +221,7 @@ impl GcmOpener {
     /// Opens the records of application data that stand whole at `start` of a stream, one after the
     /// other, and returns their joined content and where the rest of the stream begins.
     ///
-    /// Takes no more than 64 KiB of content. The first record that is empty, or does not open, is
+    /// Takes no more than 1 MiB of content. The first record that is empty, or does not open, is
     /// left as it was found, for `open`. Raises UsageError for a start beyond the end.
     fn open_run<'py>(
         &mut self,

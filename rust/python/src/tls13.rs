@@ -253,7 +253,7 @@ impl Tls13Opener {
     /// Opens the records of application data that stand whole at `start` of a stream, one after the
     /// other, and returns their joined content and where the rest of the stream begins.
     ///
-    /// Takes no more than 64 KiB of content. The first record that is empty, carries something
+    /// Takes no more than 1 MiB of content. The first record that is empty, carries something
     /// else or padding, or does not open, is
     /// left as it was found, for `open`. Raises UsageError for a start beyond the end.
     fn open_run<'py>(

@@ -8,8 +8,9 @@ use super::classic::HEADER_SIZE;
 /// The content type of application data.
 pub(super) const APPLICATION_DATA: u8 = 23;
 
-/// Most content that one run may have: so much memory is taken before its first record is opened.
-const MOST_CONTENT: usize = 1 << 16;
+/// Most content that one run may have: so much memory is taken before its first record is opened,
+/// though never more than the peer has sent.
+const MOST_CONTENT: usize = 1 << 20;
 
 /// What became of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

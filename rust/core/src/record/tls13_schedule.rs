@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::tls13::Algorithm;
 use crate::error::Error;
 use crate::hmac::HmacSm3;
-use crate::kdf::{hkdf_expand, hkdf_extract};
+use crate::kdf::{hkdf_expand_keyed, hkdf_extract};
 use crate::sm3::Sm3;
 
 /// Bytes of every secret, hash and Finished of this schedule.
@@ -21,6 +21,17 @@ pub const SECRET_SIZE: usize = 32;
 pub const HASH_SIZE: usize = 32;
 /// Most bytes that the exporter gives.
 pub const MAX_EXPORT: usize = 255 * HASH_SIZE;
+
+/// The hash of nothing.
+const EMPTY_HASH: Hash = [
+    0x1a, 0xb2, 0x1d, 0x83, 0x55, 0xcf, 0xa1, 0x7f, 0x8e, 0x61, 0x19, 0x48, 0x31, 0xe8, 0x1a, 0x8f,
+    0x22, 0xbe, 0xc8, 0xc7, 0x28, 0xfe, 0xfb, 0x74, 0x7e, 0xd0, 0x35, 0xeb, 0x50, 0x82, 0xaa, 0x2b,
+];
+/// What the handshake secret is salted with where there is no pre-shared key.
+const NO_PSK_SALT: Hash = [
+    0x8b, 0xf1, 0xd4, 0x3b, 0x3c, 0xb6, 0x1d, 0xa4, 0x21, 0x89, 0x5b, 0xe5, 0x5c, 0x07, 0xb3, 0xc1,
+    0xf4, 0x9d, 0x7a, 0xf9, 0xf9, 0xc7, 0x28, 0x24, 0x0c, 0xee, 0x1f, 0xc8, 0x03, 0x92, 0x52, 0xf4,
+];
 
 const PREFIX: &[u8] = b"tls13 ";
 const MAX_LABEL: usize = 255 - PREFIX.len();
@@ -70,12 +81,12 @@ impl TrafficSecret {
 
     /// The secret of the next generation (RFC 8446, 7.2).
     pub(super) fn next_generation(&self) -> Result<Self, Error> {
-        Ok(Self::new(self.algorithm, derive(&self.secret, b"traffic upd", b"")?))
+        Ok(Self::new(self.algorithm, self.expander().derive(b"traffic upd", b"")?))
     }
 
-    /// HKDF-Expand-Label with an empty context.
-    pub(super) fn expand(&self, label: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        expand_label(&self.secret, label, b"", out)
+    /// For the keys of this secret.
+    pub(super) fn expander(&self) -> Expander {
+        Expander::new(&self.secret)
     }
 
     /// For a key log alone: whoever has it can read this direction.
@@ -99,10 +110,11 @@ pub struct TrafficSecrets {
     pub server: TrafficSecret,
 }
 
+/// What each stage keeps for the next: the last one gives exporter and resumption secrets.
 enum Stage {
-    Early(Secret),
-    Handshake(Secret, TrafficSecrets),
-    Master(Secret, TrafficSecrets),
+    Early(Option<Psk>),
+    Handshake { next_salt: Secret, traffic: TrafficSecrets },
+    Master { master: Expander, traffic: TrafficSecrets },
 }
 
 /// The schedule of one handshake. Wiped when dropped.
@@ -117,9 +129,7 @@ impl KeySchedule {
     /// Starts with the Early Secret, from a pre-shared key or from none.
     #[must_use]
     pub fn new(algorithm: Algorithm, psk: Option<&Psk>) -> Self {
-        let nothing = [0; SECRET_SIZE];
-        let early = Zeroizing::new(hkdf_extract(b"", psk.map_or(&nothing[..], |psk| &psk.0[..])));
-        Self { algorithm, stage: Stage::Early(early), handshake: None }
+        Self { algorithm, stage: Stage::Early(psk.cloned()), handshake: None }
     }
 
     /// The binder of a resumption key: a Finished over the hello up to its binders (4.2.11.2).
@@ -127,10 +137,10 @@ impl KeySchedule {
     /// # Errors
     /// [`Error::InvalidInput`] after the first stage.
     pub fn binder(&self, transcript_hash: &Hash) -> Result<Hash, Error> {
-        let Stage::Early(early) = &self.stage else {
+        let Stage::Early(psk) = &self.stage else {
             return Err(Error::InvalidInput("binders belong to the first stage"));
         };
-        let key = derive(early, b"res binder", &Sm3::digest(b""))?;
+        let key = early(psk.as_ref()).derive(b"res binder", &EMPTY_HASH)?;
         finished(&key, transcript_hash)
     }
 
@@ -143,13 +153,17 @@ impl KeySchedule {
         shared_secret: &[u8],
         transcript_hash: &Hash,
     ) -> Result<&TrafficSecrets, Error> {
-        let Stage::Early(early) = &self.stage else {
+        let Stage::Early(psk) = &self.stage else {
             return Err(Error::InvalidInput("the handshake keys follow the first stage"));
         };
-        let secret = extract_next(early, shared_secret)?;
+        let salt = match psk {
+            None => Zeroizing::new(NO_PSK_SALT),
+            Some(psk) => early(Some(psk)).next_salt()?,
+        };
+        let secret = Expander::extract(&salt, shared_secret);
         let traffic = self.traffic(&secret, [b"c hs traffic", b"s hs traffic"], transcript_hash)?;
         self.handshake = Some(traffic.clone());
-        self.stage = Stage::Handshake(secret, traffic);
+        self.stage = Stage::Handshake { next_salt: secret.next_salt()?, traffic };
         self.current()
     }
 
@@ -158,12 +172,12 @@ impl KeySchedule {
     /// # Errors
     /// [`Error::InvalidInput`] unless the handshake is the present stage.
     pub fn enter_application(&mut self, transcript_hash: &Hash) -> Result<&TrafficSecrets, Error> {
-        let Stage::Handshake(handshake, _) = &self.stage else {
+        let Stage::Handshake { next_salt, .. } = &self.stage else {
             return Err(Error::InvalidInput("the application keys follow those of the handshake"));
         };
-        let secret = extract_next(handshake, &[0; SECRET_SIZE])?;
-        let traffic = self.traffic(&secret, [b"c ap traffic", b"s ap traffic"], transcript_hash)?;
-        self.stage = Stage::Master(secret, traffic);
+        let master = Expander::extract(next_salt, &[0; SECRET_SIZE]);
+        let traffic = self.traffic(&master, [b"c ap traffic", b"s ap traffic"], transcript_hash)?;
+        self.stage = Stage::Master { master, traffic };
         self.current()
     }
 
@@ -174,7 +188,7 @@ impl KeySchedule {
     pub fn current(&self) -> Result<&TrafficSecrets, Error> {
         match &self.stage {
             Stage::Early(_) => Err(Error::InvalidInput("no traffic secrets in the first stage")),
-            Stage::Handshake(_, traffic) | Stage::Master(_, traffic) => Ok(traffic),
+            Stage::Handshake { traffic, .. } | Stage::Master { traffic, .. } => Ok(traffic),
         }
     }
 
@@ -195,7 +209,7 @@ impl KeySchedule {
     /// # Errors
     /// [`Error::InvalidInput`] before the last stage.
     pub fn exporter(&self, transcript_hash: &Hash) -> Result<Exporter, Error> {
-        Ok(Exporter(derive(self.master()?, b"exp master", transcript_hash)?))
+        Ok(Exporter(self.master()?.derive(b"exp master", transcript_hash)?))
     }
 
     /// The resumption secret: `transcript_hash` covers ClientHello to client's Finished.
@@ -203,24 +217,24 @@ impl KeySchedule {
     /// # Errors
     /// [`Error::InvalidInput`] before the last stage.
     pub fn resumption(&self, transcript_hash: &Hash) -> Result<Resumption, Error> {
-        Ok(Resumption(derive(self.master()?, b"res master", transcript_hash)?))
+        Ok(Resumption(self.master()?.derive(b"res master", transcript_hash)?))
     }
 
-    fn master(&self) -> Result<&Secret, Error> {
+    fn master(&self) -> Result<&Expander, Error> {
         match &self.stage {
-            Stage::Master(secret, _) => Ok(secret),
+            Stage::Master { master, .. } => Ok(master),
             _ => Err(Error::InvalidInput("this secret belongs to the last stage")),
         }
     }
 
     fn traffic(
         &self,
-        secret: &Secret,
+        secret: &Expander,
         [client, server]: [&[u8]; 2],
         transcript_hash: &Hash,
     ) -> Result<TrafficSecrets, Error> {
         let side = |label| {
-            let secret = derive(secret, label, transcript_hash)?;
+            let secret = secret.derive(label, transcript_hash)?;
             Ok(TrafficSecret::new(self.algorithm, secret))
         };
         Ok(TrafficSecrets { client: side(client)?, server: side(server)? })
@@ -236,7 +250,7 @@ impl Resumption {
     /// # Errors
     /// [`Error::InvalidInput`] for a nonce of more than 255 bytes.
     pub fn psk(&self, ticket_nonce: &[u8]) -> Result<Psk, Error> {
-        derive(&self.0, b"resumption", ticket_nonce).map(Psk)
+        Expander::new(&self.0).derive(b"resumption", ticket_nonce).map(Psk)
     }
 }
 
@@ -249,8 +263,8 @@ impl Exporter {
     /// # Errors
     /// [`Error::InvalidInput`] for a label of more than 249 bytes or more than 8160 bytes of output.
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let secret = derive(&self.0, label, &Sm3::digest(b""))?;
-        expand_label(&secret, b"exporter", &Sm3::digest(context), out)
+        let secret = Expander::new(&self.0).derive(label, &EMPTY_HASH)?;
+        Expander::new(&secret).expand(b"exporter", &Sm3::digest(context), out)
     }
 
     /// For a key log alone: whoever has it can export what both ends can.
@@ -260,41 +274,53 @@ impl Exporter {
     }
 }
 
-/// HKDF-Extract with the secret derived from the last stage as its salt.
-fn extract_next(previous: &Secret, input: &[u8]) -> Result<Secret, Error> {
-    let salt = derive(previous, b"derived", &Sm3::digest(b""))?;
-    Ok(Zeroizing::new(hkdf_extract(&salt[..], input)))
+/// A secret from which several others follow: its HMAC is keyed once for all of them.
+pub(super) struct Expander(HmacSm3);
+
+impl Expander {
+    fn new(secret: &Secret) -> Self {
+        Self(HmacSm3::new(&secret[..]))
+    }
+
+    /// HKDF-Extract.
+    fn extract(salt: &Secret, input: &[u8]) -> Self {
+        Self::new(&Zeroizing::new(hkdf_extract(&salt[..], input)))
+    }
+
+    /// What the secret of the next stage is salted with.
+    fn next_salt(&self) -> Result<Secret, Error> {
+        self.derive(b"derived", &EMPTY_HASH)
+    }
+
+    /// HKDF-Expand-Label to the length of a hash (RFC 8446, 7.1).
+    fn derive(&self, label: &[u8], context: &[u8]) -> Result<Secret, Error> {
+        let mut out = Zeroizing::new([0; SECRET_SIZE]);
+        self.expand(label, context, &mut out[..])?;
+        Ok(out)
+    }
+
+    /// HKDF-Expand-Label (RFC 8446, 7.1).
+    pub(super) fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        if label.len() > MAX_LABEL || context.len() > 255 || out.len() > MAX_EXPORT {
+            return Err(Error::InvalidInput("a label, context or output longer than HKDF allows"));
+        }
+        let length = (out.len() as u16).to_be_bytes();
+        let [label_length, context_length] = [PREFIX.len() + label.len(), context.len()];
+        let (label_length, context_length) = ([label_length as u8], [context_length as u8]);
+        let info = [&length[..], &label_length, PREFIX, label, &context_length, context];
+        hkdf_expand_keyed(&self.0, &info, out)
+    }
+}
+
+/// The Early Secret.
+fn early(psk: Option<&Psk>) -> Expander {
+    let nothing = Zeroizing::new([0; SECRET_SIZE]);
+    Expander::extract(&nothing, psk.map_or(&nothing[..], |psk| &psk.0[..]))
 }
 
 fn finished(base_key: &Secret, transcript_hash: &Hash) -> Result<Hash, Error> {
-    let key = derive(base_key, b"finished", b"")?;
+    let key = Expander::new(base_key).derive(b"finished", b"")?;
     Ok(HmacSm3::mac(&key[..], &[transcript_hash]))
-}
-
-/// HKDF-Expand-Label to the length of a hash (RFC 8446, 7.1).
-fn derive(secret: &Secret, label: &[u8], context: &[u8]) -> Result<Secret, Error> {
-    let mut out = Zeroizing::new([0; SECRET_SIZE]);
-    expand_label(secret, label, context, &mut out[..])?;
-    Ok(out)
-}
-
-fn expand_label(
-    secret: &Secret,
-    label: &[u8],
-    context: &[u8],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    if label.len() > MAX_LABEL || context.len() > 255 || out.len() > MAX_EXPORT {
-        return Err(Error::InvalidInput("a label, context or output longer than HKDF allows"));
-    }
-    let mut info = Vec::with_capacity(2 + 1 + PREFIX.len() + label.len() + 1 + context.len());
-    info.extend_from_slice(&(out.len() as u16).to_be_bytes());
-    info.push((PREFIX.len() + label.len()) as u8);
-    info.extend_from_slice(PREFIX);
-    info.extend_from_slice(label);
-    info.push(context.len() as u8);
-    info.extend_from_slice(context);
-    hkdf_expand(&secret[..], &info, out)
 }
 
 #[cfg(test)]
@@ -318,6 +344,12 @@ mod tests {
         assert!(schedule.enter_application(&hash).is_err());
         assert_eq!(schedule.verify_data(true, &hash), before, "Finished keeps its key");
         assert!(schedule.exporter(&hash).is_ok() && schedule.resumption(&hash).is_ok());
+    }
+
+    #[test]
+    fn what_is_written_down_is_what_follows_from_nothing() {
+        assert_eq!(EMPTY_HASH, Sm3::digest(b""));
+        assert_eq!(early(None).next_salt().map(|salt| *salt), Ok(NO_PSK_SALT));
     }
 
     #[test]
