@@ -20,6 +20,7 @@ __all__ = [
     "client_context",
     "https_context",
     "link_context",
+    "renew_https",
     "server_context",
     "signing_identity",
     "station_keys",
@@ -55,16 +56,23 @@ def https_context(settings: HttpsSettings) -> ssl.SSLContext:
     international = None
     if settings.international is not None:
         international = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        identity = settings.international
-        international.load_cert_chain(identity.certificate, identity.key)
-    if settings.sm is None:
-        if international is None:
-            raise UsageError("HTTPS needs a certificate")
-        return international
-    context = SecureContext(ssl.PROTOCOL_TLS_SERVER, sm_protocol="auto")
-    _load_chain(context, settings.sm)
-    context.fallback = international
+    context = international
+    if settings.sm is not None:
+        context = SecureContext(ssl.PROTOCOL_TLS_SERVER, sm_protocol="auto")
+        context.fallback = international
+    if context is None:
+        raise UsageError("HTTPS needs a certificate")
+    _load_https(context, settings)
     return context
+
+
+def renew_https(context: ssl.SSLContext, settings: HttpsSettings) -> None:
+    """Load the files of an `https_context` anew; its connections stay, new ones see the new files.
+
+    Raises `OSError`, `ssl.SSLError`; the context is then what it was.
+    """
+    https_context(settings)  # what is wrong shows here, not in the context that serves
+    _load_https(context, settings)
 
 
 def signing_identity(identity: Identity) -> tuple[PrivateKey, list[Certificate]]:
@@ -88,6 +96,17 @@ def station_keys(path: Path) -> dict[bytes, PublicKey]:
         for each in load_certificates(path.read_bytes())
         if (constraints := each.basic_constraints) is None or not constraints.ca
     }
+
+
+def _load_https(context: ssl.SSLContext, settings: HttpsSettings) -> None:
+    international: ssl.SSLContext | None = context
+    if isinstance(context, SecureContext):
+        if settings.sm is not None:
+            _load_chain(context, settings.sm)
+        international = context.fallback
+    if international is not None and settings.international is not None:
+        identity = settings.international
+        international.load_cert_chain(identity.certificate, identity.key)
 
 
 def _load_chain(context: SecureContext, identity: Identity | ServerIdentity) -> None:

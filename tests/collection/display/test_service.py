@@ -23,6 +23,7 @@ from meterseal.collection.config import (
     StationSettings,
     UplinkSettings,
 )
+from meterseal.collection.display import service
 from meterseal.collection.display.service import serve, serve_on
 from support.contexts import client_context, files
 from support.display import PASSWORD
@@ -122,6 +123,55 @@ def test_https_serves_common_browsers_and_those_with_sm_suites_on_one_port(
                 assert (name, answer.status_code) == (name, 303)
                 assert "Secure" in answer.headers["set-cookie"]
                 assert (await client.get("/api/meters")).status_code == 200
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(go())
+
+
+def test_a_certificate_that_changes_is_shown_without_a_new_start(
+    display: Display,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "_REFRESH", 0.02)
+    pem, pair = write_international(tmp_path), Path(files().server_pair_pem)
+    https = HttpsSettings(
+        international=ServerIdentity(certificate=pem, key=pem),
+        sm=ServerIdentity(certificate=pair, key=pair),
+    )
+    before = ssl.create_default_context(cafile=str(pem))
+
+    async def told(pattern: str) -> re.Match[str]:
+        async with asyncio.timeout(30):
+            while (found := re.search(pattern, caplog.text)) is None:
+                await asyncio.sleep(0.01)
+        return found
+
+    async def go() -> None:
+        caplog.set_level(logging.INFO, "meterseal.display")
+        its = settings(tmp_path, "127.0.0.1:0").model_copy(
+            update={"https": https, "state": tmp_path / "state"}
+        )
+        running = asyncio.create_task(serve(station_of(display), its))  # type: ignore[arg-type]
+        port = (await told(r"is at https://127.0.0.1:(\d+)"))[1]
+        address = f"https://localhost:{port}"
+
+        async def greets(context: ssl.SSLContext) -> bool:
+            async with httpx.AsyncClient(base_url=address, verify=context) as client:
+                return bool((await client.get("/healthz")).is_success)
+
+        pem.write_text("half a cert", "utf-8")
+        await told("goes on with its certificates of before")
+        assert await greets(before)
+        write_international(tmp_path)
+        await told("shows new certificates")
+        assert await greets(ssl.create_default_context(cafile=str(pem)))
+        assert await greets(client_context("tls13-sm"))
+        with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+            await greets(before)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -6,22 +6,24 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
 from meterseal.collection.config import split_address
-from meterseal.collection.credentials import https_context
+from meterseal.collection.credentials import https_context, renew_https
 from meterseal.collection.display.app import make_app
 from meterseal.collection.display.display import Display
 from meterseal.collection.display.users import FIRST_USER, Users
+from meterseal.collection.files import Stamp, stamp_of
 from meterseal.x509 import TrustStore, load_certificates
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from meterseal.collection.config import StationSettings
+    from meterseal.collection.config import HttpsSettings, StationSettings
     from meterseal.collection.station.run import Station
 
 __all__ = ["serve", "serve_on"]
@@ -31,6 +33,8 @@ _MOST_AT_ONCE: Final = 200
 """Requests that are answered at a time; more are told to come later."""
 _LAST_SECONDS: Final = 3
 _IDLE_SECONDS: Final = 15
+_REFRESH: Final = 10.0
+"""Seconds between looks at the files of HTTPS."""
 
 
 async def serve(station: Station, settings: StationSettings) -> None:
@@ -56,11 +60,44 @@ async def serve(station: Station, settings: StationSettings) -> None:
         trust=lambda: TrustStore(load_certificates(station.config.ca.read_bytes())),
         metrics=station.metrics.registry,
     )
-    context = None if settings.https is None else https_context(settings.https)
     host, port = split_address(settings.listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
+        if settings.https is None:
+            await serve_on(listener, display)
+        else:
+            await _serve_sealed(listener, display, settings.https)
+
+
+async def _serve_sealed(listener: socket.socket, display: Display, settings: HttpsSettings) -> None:
+    seen = stamp_of(_files(settings))  # before they are read: what changes meanwhile is read again
+    context = https_context(settings)
+    renewing = asyncio.create_task(_renew(context, settings, seen))
+    try:
         await serve_on(listener, display, context)
+    finally:
+        renewing.cancel()
+
+
+async def _renew(context: ssl.SSLContext, settings: HttpsSettings, seen: Stamp) -> None:
+    """Load certificates and keys again that changed; what cannot be used leaves all as it is."""
+    files = _files(settings)
+    while True:
+        await asyncio.sleep(_REFRESH)
+        stamps = await asyncio.to_thread(stamp_of, files)
+        if stamps != seen:
+            seen = stamps
+            try:
+                renew_https(context, settings)
+                _log.info("the display shows new certificates")
+            except (OSError, ssl.SSLError) as error:
+                _log.error("the display goes on with its certificates of before: %s", error)
+
+
+def _files(settings: HttpsSettings) -> list[Path]:
+    identities = [each for each in (settings.international, settings.sm) if each is not None]
+    places = [(each.certificate, each.key, each.encryption_key) for each in identities]
+    return [path for each in places for path in each if path is not None]
 
 
 async def serve_on(
