@@ -62,6 +62,8 @@ pub(super) struct Keystream {
     buffer: [Block; BUFFERED],
     /// The bytes of the buffer that wait.
     waiting: core::ops::Range<usize>,
+    /// The blocks of the buffer that ever held key stream.
+    touched: usize,
 }
 
 impl Keystream {
@@ -70,6 +72,7 @@ impl Keystream {
             counter: u128::from_be_bytes(*counter),
             buffer: [[0; BLOCK_SIZE]; BUFFERED],
             waiting: 0..0,
+            touched: 0,
         }
     }
 
@@ -101,6 +104,7 @@ impl Keystream {
         stream.fill([0; BLOCK_SIZE]);
         add_keystream::<I>(key, &mut self.counter, stream);
         self.waiting = 0..count * BLOCK_SIZE;
+        self.touched = self.touched.max(count);
     }
 
     fn use_up(&mut self, data: &mut [u8]) {
@@ -125,7 +129,7 @@ fn add_keystream<I: Increment>(key: &Key, counter: &mut u128, mut data: &mut [Bl
 
 impl Drop for Keystream {
     fn drop(&mut self) {
-        self.buffer.as_flattened_mut().zeroize();
+        self.buffer[..self.touched].as_flattened_mut().zeroize();
     }
 }
 

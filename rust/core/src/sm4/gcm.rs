@@ -230,8 +230,7 @@ impl Message {
     }
 
     fn tag(&mut self, gcm: &Gcm) -> Block {
-        let hash = core::mem::take(&mut self.hash);
-        let mut tag = close(hash, gcm, self.aad_length, self.data_length);
+        let mut tag = close(&mut self.hash, gcm, self.aad_length, self.data_length);
         tag.iter_mut().zip(self.mask).for_each(|(byte, mask)| *byte ^= mask);
         tag
     }
@@ -253,11 +252,11 @@ fn first_counter(gcm: &Gcm, nonce: &[u8]) -> Block {
     }
     let mut hash = Ghash::new();
     hash.update(&gcm.hash_key, nonce);
-    close(hash, gcm, 0, nonce.len() as u64)
+    close(&mut hash, gcm, 0, nonce.len() as u64)
 }
 
 /// Pads, and takes in the block of the two lengths in bits.
-fn close(mut hash: Ghash, gcm: &Gcm, first: u64, second: u64) -> Block {
+fn close(hash: &mut Ghash, gcm: &Gcm, first: u64, second: u64) -> Block {
     hash.pad(&gcm.hash_key);
     let mut lengths = [0; BLOCK_SIZE];
     lengths[..8].copy_from_slice(&(first * 8).to_be_bytes());
