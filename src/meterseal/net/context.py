@@ -161,7 +161,7 @@ class SecureContext(Settings):
                 "meterseal does not connect without verifying the server: trust its certificate "
                 "or its CA with load_verify_locations, and leave verify_mode at CERT_REQUIRED",
             )
-        return ClientConfig(
+        config = ClientConfig(
             trust=self._trusted.store,
             crls=tuple(self._trusted.crls),
             revocation=revocation_policy(self.verify_flags),
@@ -175,13 +175,14 @@ class SecureContext(Settings):
             provider=self._provider,
             key_log=self._key_log(),
         )
+        return cast("ClientConfig", self._kept(config))
 
     def server_config(self) -> ServerConfig:
         """Return these settings as the transport's; raises `ssl.SSLError` without a certificate."""
         credential = self._identity.credential()
         if credential is None:
             raise ssl_error("NO_CERTIFICATE_SET", "a server needs a certificate: load_cert_chain")
-        return ServerConfig(
+        config = ServerConfig(
             credential=replace(credential, ocsp_response=self.ocsp_response),
             suites=self._suites,
             trust=self._trusted.store,
@@ -195,6 +196,13 @@ class SecureContext(Settings):
             provider=self._provider,
             key_log=self._key_log(),
         )
+        return cast("ServerConfig", self._kept(config))
+
+    def _kept(self, config: ClientConfig | ServerConfig) -> ClientConfig | ServerConfig:
+        """The configuration of before, with what was worked out from it, if nothing has changed."""
+        if self._config is None or config != self._config:
+            self._config = config
+        return self._config
 
     def _listening_config(self, face: Face) -> ServerConfig:
         config = self.server_config()

@@ -280,3 +280,16 @@ def test_an_sni_callback_chooses_the_context_or_refuses() -> None:
             client_context("auto").wrap_socket(plain, server_hostname="station.example")
         with pytest.raises(ssl.SSLError, match="not served here"):
             served.result(10)
+
+
+def test_sessions_share_a_configuration_until_something_is_set() -> None:
+    server, client = server_context("tls13-sm"), client_context("tls13-sm")
+    for context, made in ((server, server.server_config), (client, client.client_config)):
+        before = made()
+        assert made() is before
+        context.set_alpn_protocols(["mqtt"])
+        assert made() is not before
+        assert made().application_protocols == ("mqtt",)
+    before_trust = client.client_config()
+    client.load_verify_locations(files().server_pair_pem)
+    assert client.client_config().trust != before_trust.trust

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from meterseal.net.facade.credentials import Password, Path_
-    from meterseal.transport import CipherSuite
+    from meterseal.transport import CipherSuite, ClientConfig, ServerConfig
     from meterseal.x509 import Certificate
 
 __all__ = ["Protocol", "Settings"]
@@ -75,6 +75,7 @@ class Settings(ssl.SSLContext):
         self._provider = SmProvider()
         self._session_cache = SessionCache()
         self._ticket_keys = TicketKeys(self._provider)
+        self._config: ClientConfig | ServerConfig | None = None
 
     # --- identity and trust --------------------------------------------------------------
 
