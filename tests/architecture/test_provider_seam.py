@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import meterseal
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import Incompatible, InvalidKey, UsageError
 from meterseal.transport import SUITES, TLS12_SUITES, TLS13_SUITES, ClientConfig, Connection
 from meterseal.transport.algorithms import SM_ALGORITHMS

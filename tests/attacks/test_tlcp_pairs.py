@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meterseal.crypto import sm2
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import (
     AlertDescription,
     BadRecord,

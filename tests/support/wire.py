@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import MeterSealError
 from meterseal.lab.attack.wire import records
 from meterseal.transport import ClientConfig, Connection, ServerConfig

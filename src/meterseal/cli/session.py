@@ -93,7 +93,7 @@ def server(
         revocation_policy,
         served_suites,
     )
-    from meterseal.crypto.provider import SmProvider
+    from meterseal.crypto.sm_provider import SmProvider
     from meterseal.net import listen
     from meterseal.transport import ClientAuthentication, ServerConfig, TicketKeys
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from meterseal.crypto.provider import Decryptor, Provider, Signer, SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import InvalidKey, UsageError
 from meterseal.transport.algorithms import SM_ALGORITHMS, Algorithms
 from meterseal.transport.codepoints import TLCP, TLS12, TLS13, NamedGroup
@@ -19,7 +19,7 @@ from meterseal.x509.signature import SM2_SCHEME, SignatureScheme
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from meterseal.crypto.provider import Verifier
+    from meterseal.crypto.provider import Decryptor, Provider, Signer, Verifier
     from meterseal.transport.events import Observer
     from meterseal.x509 import Certificate, CertificateRevocationList
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.crypto.tls13 import TrafficOpener
 from meterseal.errors import DecodeError, MalformedData, MeterSealError
 from meterseal.transport.channel import Channel

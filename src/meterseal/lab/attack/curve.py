@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from meterseal.asn1 import der
 from meterseal.crypto import sm2, sm3
 from meterseal.crypto.kdf import sm2_kdf
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.lab.attack.curve_arithmetic import (
     A,
     B,

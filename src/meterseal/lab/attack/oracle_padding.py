@@ -7,9 +7,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from meterseal.crypto import sm3
-from meterseal.crypto.provider import SmProvider
 from meterseal.crypto.random import random_bytes
 from meterseal.crypto.sm4 import cbc_encrypt
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.lab.attack import weak
 from meterseal.lab.attack.answers import kinds, tell_times, total
 from meterseal.lab.attack.ends import PROTOCOLS, Server, visit

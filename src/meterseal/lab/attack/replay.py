@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.lab.attack import weak
 from meterseal.lab.attack.ends import (
     PROTOCOLS,

@@ -12,7 +12,7 @@ from meterseal.collection.receipts import Verdict
 from meterseal.collection.station.evidence import verify_stored
 from meterseal.collection.topics import pack
 from meterseal.crypto import danger, sm2
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import DecryptionFailed
 from meterseal.lab.attack.eavesdropper import Recorded
 from meterseal.lab.attack.ends import PROTOCOLS, READING, Protocol, meet

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from meterseal.asn1 import der
 from meterseal.asn1 import oid as oids
 from meterseal.crypto import sm2
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import RejectionReason
 from meterseal.lab.attack.identities import (
     METER,

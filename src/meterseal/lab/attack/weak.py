@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from meterseal.asn1 import der
 from meterseal.crypto import sm2, sm3
-from meterseal.crypto.provider import SmProvider
 from meterseal.crypto.sm4 import SM4GCM, cbc_decrypt, ctr
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.errors import (
     DecodeError,
     DecryptionFailed,

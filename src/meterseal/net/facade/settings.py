@@ -9,7 +9,7 @@ from pathlib import Path
 from ssl import Purpose
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from meterseal.crypto.provider import SmProvider
+from meterseal.crypto.sm_provider import SmProvider
 from meterseal.net.facade.credentials import Identity, load_identity, read_file
 from meterseal.net.facade.errors import as_ssl_errors, ssl_error
 from meterseal.net.facade.peer import certificate_dict
