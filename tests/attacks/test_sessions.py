@@ -17,7 +17,6 @@ from meterseal.errors import (
     NoRenegotiation,
     PeerError,
     UnexpectedMessage,
-    UsageError,
 )
 from meterseal.lab.attack.wire import in_message
 from meterseal.transport import (
@@ -358,14 +357,6 @@ def test_tls13_knows_no_hello_request() -> None:
 
 
 # --- what a session without a bound master secret must not be used for -----------------------
-
-
-@pytest.mark.parametrize("protocol", ["tlcp", "tls12"])
-def test_tlcp_and_tls12_export_no_keys(protocol: str) -> None:
-    both = link(client_of(protocol), server_of(protocol))
-    for end in (both.client, both.server):
-        with pytest.raises(UsageError, match="exports keys"):
-            end.export_keying_material(b"EXPORTER-x", b"", 32)
 
 
 def test_tlcp_gives_no_channel_binding() -> None:
