@@ -8,6 +8,7 @@ noise for signatures it keeps at most 1 KiB in reserve, never longer than the se
 """
 
 from collections.abc import Callable
+from operator import index
 from typing import TypeAlias
 
 from meterseal._core import Sm3Drbg, random_bytes
@@ -31,4 +32,5 @@ def random_with_time(seconds: int, length: int = 32) -> bytes:
     """
     if length < _TIME_LENGTH:
         raise UsageError(f"expected a length of at least 4, got {length}")
-    return (seconds % 2**32).to_bytes(_TIME_LENGTH, "big") + random_bytes(length - _TIME_LENGTH)
+    time = index(seconds) % 2**32
+    return time.to_bytes(_TIME_LENGTH, "big") + random_bytes(length - _TIME_LENGTH)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
+
+from meterseal.crypto.random import random_bytes
 
 __all__ = ["free_port", "is_free"]
 
@@ -20,7 +21,7 @@ def free_port() -> int:
     Raises OSError if there is none.
     """
     for _ in range(_ATTEMPTS):
-        port = _FIRST + secrets.randbelow(_AFTER - _FIRST)
+        port = _FIRST + int.from_bytes(random_bytes(4), "big") % (_AFTER - _FIRST)
         if port not in _given and is_free(port):
             _given.add(port)
             return port

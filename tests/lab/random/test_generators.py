@@ -29,9 +29,10 @@ def same_in_every_run(size: int) -> Iterator[bytes]:
 def test_our_generator_passes_all_tests() -> None:
     report = measure("ours", by_name("ours"), samples=3, length=LONG, workers=1)
     assert report.tests == 15
-    # three samples: whether a value passes is chance once in a hundred, so not more than two may
-    assert sum(row.passed < 3 for row in report.rows) <= 2
-    assert min(row.least_p for row in report.rows) > 1e-7
+    # Of three samples 78 values are judged, each of which chance alone puts below 0.01 once in a
+    # hundred: three such rows come in every twentieth run, nine in none that anybody will see.
+    assert sum(row.passed < 3 for row in report.rows) <= 8
+    assert min(row.least_p for row in report.rows) > 1e-8
 
 
 @pytest.mark.slow
