@@ -31,9 +31,9 @@ test: setup  ## the fast tests: Rust without Python, then Python on every back-e
 	cargo test --quiet --locked --profile memcheck -p meterseal-core
 	$(BIN)/pytest -n auto -m "not slow"
 
-test-all: setup  ## the long tests too
+test-all: setup  ## the long tests too, and examples that no run had before
 	cargo test --quiet --locked --profile memcheck -p meterseal-core
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --hypothesis-profile=searching
 
 fuzz: fuzz-python fuzz-core  ## long runs of every decoder: make fuzz SECONDS=600
 
