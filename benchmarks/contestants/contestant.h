@@ -8,7 +8,7 @@
 typedef void (*call_t)(void);
 
 static size_t size;
-static unsigned char data[1 << 16], out[1 << 16], iv[16], aad[13], key[16], digest[32];
+static unsigned char data[1 << 16], out[1 << 16], iv[16], key[16], digest[32];
 
 static call_t named(const char *work);
 

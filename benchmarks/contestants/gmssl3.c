@@ -6,6 +6,7 @@
 
 #include "contestant.h"
 
+static unsigned char aad[13];
 static SM2_KEY pair;
 static SM4_KEY cipher;
 static unsigned char signature[SM2_MAX_SIGNATURE_SIZE], sealed[SM2_MAX_CIPHERTEXT_SIZE];

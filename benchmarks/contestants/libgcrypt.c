@@ -3,6 +3,7 @@
 
 #include "contestant.h"
 
+static unsigned char aad[13];
 static gcry_cipher_hd_t cipher;
 static gcry_sexp_t private_key, public_key, signature, hashed;
 

@@ -37,6 +37,14 @@ HASHED = (64, 1024, 16384)
 SEALED = (64, 256, 1024, 16384)
 STREAMED = (16384,)
 BATCH = 256
+MANY = (
+    "sm2-keygen-batch",
+    "sm2-sign-batch",
+    "sm2-verify-batch",
+    "sm2-verify-batch-keys",
+    "sm2-ecdh-batch",
+    "sm3-many/1024",
+)
 
 
 class Library:
@@ -68,9 +76,7 @@ class Library:
 
 def libraries() -> list[Library]:
     """All of them, meterseal first, on the back-end in use."""
-    items = dict.fromkeys(
-        ("sm2-sign-batch", "sm2-verify-batch", "sm2-ecdh-batch", "sm3-many/1024"), BATCH
-    )
+    items = dict.fromkeys(MANY, BATCH)
     openssl = f"in cryptography {cryptography.__version__}"
     return [
         Library(f"meterseal {__version__}, {_core.backend()}", meterseal_calls(), items),
@@ -89,10 +95,8 @@ def meterseal_calls() -> Calls:
     prepared.prepare()
     signature, sealed = key.sign_digest(DIGEST), public.encrypt(DIGEST)
     messages = [(key, b"%064d" % number) for number in range(BATCH)]
-    signed = [
-        (public, one, message)
-        for one, (_, message) in zip(sm2.sign_batch(messages), messages, strict=True)
-    ]
+    of_many_keys = [(sm2.PrivateKey.generate(), message) for _, message in messages]
+    signed, signed_by_many = (_with_signatures(some) for some in (messages, of_many_keys))
     gcm = sm4.SM4GCM(KEY)
     return {
         "sm2-keygen": sm2.PrivateKey.generate,
@@ -102,8 +106,10 @@ def meterseal_calls() -> Calls:
         "sm2-ecdh": lambda: key.exchange_ecdh(public),
         "sm2-encrypt": lambda: public.encrypt(DIGEST),
         "sm2-decrypt": lambda: key.decrypt(sealed),
+        "sm2-keygen-batch": lambda: sm2.generate_batch(BATCH),
         "sm2-sign-batch": lambda: sm2.sign_batch(messages),
         "sm2-verify-batch": lambda: sm2.verify_batch(signed),
+        "sm2-verify-batch-keys": lambda: sm2.verify_batch(signed_by_many),
         "sm2-ecdh-batch": lambda: sm2.exchange_ecdh_batch([(key, public)] * BATCH),
         "sm3-many/1024": lambda: sm3.sm3_batch([bytes(1024)] * BATCH),
         **_of_sizes("sm3", HASHED, sm3.sm3_digest),
@@ -179,6 +185,13 @@ def western_calls() -> Calls:
         **_of_sizes("sm3", HASHED, lambda data: _hashed(hashes.Hash(hashes.SHA256()), data)),
         **_of_sizes("sm4-gcm", SEALED, lambda data: gcm.encrypt(NONCE, data, AAD)),
     }
+
+
+def _with_signatures(
+    messages: list[tuple[sm2.PrivateKey, bytes]],
+) -> list[tuple[sm2.PublicKey, bytes, bytes]]:
+    made = zip(messages, sm2.sign_batch(messages), strict=True)
+    return [(key.public_key(), signature, message) for (key, message), signature in made]
 
 
 def _of_sizes(work: str, sizes: tuple[int, ...], call: Callable[[bytes], object]) -> Calls:

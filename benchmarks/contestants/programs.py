@@ -7,6 +7,10 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -18,9 +22,15 @@ _WARNINGS = ("-O3", "-Wall", "-Wextra")
 class Program:
     """A running contestant; `rate` is None for work that it does not know."""
 
-    def __init__(self, command: list[str | Path]) -> None:
+    def __init__(self, command: list[str | Path], backend: str | None = None) -> None:
+        environment = os.environ | ({"METERSEAL_BACKEND": backend} if backend else {})
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=environment,
         )
         self.name = self._answer()
 
@@ -43,11 +53,11 @@ class Program:
         return line.strip()
 
 
-def programs() -> tuple[list[Program], list[str]]:
-    """Those that can be built here, and why the others cannot."""
-    running: list[Program] = []
+def programs(backends: Sequence[str]) -> tuple[list[Program], list[str]]:
+    """Our core on each of the back-ends, others that can be built, and why some cannot."""
+    running = [Program(core(), backend) for backend in backends]
     missing: list[str] = []
-    for build in (core, gmsm, libgcrypt, gmssl3):
+    for build in (gmsm, libgcrypt, openssl, gmssl3):
         try:
             running.append(Program(build()))
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
@@ -85,6 +95,11 @@ def libgcrypt() -> list[str | Path]:
     if ctypes.util.find_library("gcrypt") is None:
         raise RuntimeError("needs libgcrypt")
     return _compiled("libgcrypt", "-lgcrypt")
+
+
+def openssl() -> list[str | Path]:
+    """The system's OpenSSL; its headers are Debian's libssl-dev."""
+    return _compiled("openssl", "-lcrypto")
 
 
 def gmssl3() -> list[str | Path]:

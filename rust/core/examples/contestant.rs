@@ -1,5 +1,5 @@
 //! The core without Python, as a contestant of `benchmarks/primitives.py`: reads `WORK SECONDS`,
-//! answers with calls in a second of CPU time, or `-` for work it does not know. `WORK COUNT` as
+//! answers with items in a second of CPU time, or `-` for work it does not know. `WORK COUNT` as
 //! arguments do the work so often and end: for those who count instructions.
 
 use std::hint::black_box;
@@ -7,14 +7,20 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use meterseal_core::cpu;
-use meterseal_core::sm2::{Layout, PrivateKey};
-use meterseal_core::sm3::Sm3;
+use meterseal_core::sm2::{
+    DEFAULT_ID as ID, Layout, PrivateKey, SignatureEncoding, exchange_ecdh_batch, generate_batch,
+    sign_batch, verify_batch,
+};
+use meterseal_core::sm3::{Sm3, digest_many};
 use meterseal_core::sm4::Key;
 use meterseal_core::sm4::cbc;
 use meterseal_core::sm4::ctr::Ctr;
 use meterseal_core::sm4::gcm::Gcm;
 
 type Work = Box<dyn FnMut()>;
+
+/// Items of a call that takes many.
+const BATCH: usize = 256;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +38,7 @@ fn main() {
         }
         let spent = Duration::from_secs_f64(seconds.parse().unwrap_or(0.1));
         match &mut current.1 {
-            Some(call) => println!("{}", calls_per_second(call, spent)),
+            Some(call) => println!("{}", calls_per_second(call, spent) * items(work)),
             None => println!("-"),
         }
         if out.flush().is_err() {
@@ -82,7 +88,12 @@ fn spent_until_now() -> Duration {
 fn named(work: &str) -> Option<Work> {
     let (name, size) = work.split_once('/').unwrap_or((work, "0"));
     let size = size.parse().ok()?;
-    of_sm2(name).or_else(|| of_ciphers(name, vec![7_u8; size]))
+    of_sm2(name).or_else(|| of_many(name)).or_else(|| of_ciphers(name, vec![7_u8; size]))
+}
+
+/// How many items a call of this work does.
+fn items(work: &str) -> f64 {
+    if work.contains("-batch") || work.contains("-many") { BATCH as f64 } else { 1.0 }
 }
 
 fn of_sm2(name: &str) -> Option<Work> {
@@ -113,12 +124,57 @@ fn of_sm2(name: &str) -> Option<Work> {
     })
 }
 
+/// Of messages of 64 bytes, under one key or, for `-keys`, under one key each.
+fn of_many(name: &str) -> Option<Work> {
+    let keys = generate_batch(if name.ends_with("-keys") { BATCH } else { 1 }).ok()?;
+    let messages: Vec<_> = (0..BATCH).map(|number| format!("{number:064}")).collect();
+    let pairs: Vec<_> = keys
+        .iter()
+        .cycle()
+        .zip(&messages)
+        .map(|(key, message)| (key.clone(), message.clone().into_bytes()))
+        .collect();
+    Some(match name {
+        "sm2-keygen-batch" => Box::new(|| drop(black_box(generate_batch(BATCH)))),
+        "sm2-sign-batch" => Box::new(move || {
+            let requests: Vec<_> = pairs.iter().map(|(key, m)| (key, &m[..])).collect();
+            drop(black_box(sign_batch(&requests, ID)));
+        }),
+        "sm2-verify-batch" | "sm2-verify-batch-keys" => {
+            let requests: Vec<_> = pairs.iter().map(|(key, m)| (key, &m[..])).collect();
+            let made = sign_batch(&requests, ID).ok()?;
+            let made: Vec<_> = made.iter().map(|s| s.to_bytes(SignatureEncoding::Der)).collect();
+            Box::new(move || {
+                let requests: Vec<_> = pairs
+                    .iter()
+                    .zip(&made)
+                    .map(|((key, message), s)| (key.public_key(), &s[..], &message[..]))
+                    .collect();
+                let answers = verify_batch(&requests, ID, SignatureEncoding::Der);
+                assert!(answers.is_ok_and(|answers| answers.iter().all(|holds| *holds)));
+            })
+        }
+        "sm2-ecdh-batch" => Box::new(move || {
+            let requests: Vec<_> = pairs.iter().map(|(key, _)| (key, key.public_key())).collect();
+            drop(black_box(exchange_ecdh_batch(&requests)));
+        }),
+        _ => return None,
+    })
+}
+
 fn of_ciphers(name: &str, mut data: Vec<u8>) -> Option<Work> {
     let key = [3_u8; 16];
     Some(match name {
         "sm3" => Box::new(move || {
             black_box(Sm3::digest(black_box(&data)));
         }),
+        "sm3-many" => {
+            let messages = vec![data; BATCH];
+            Box::new(move || {
+                let messages: Vec<_> = messages.iter().map(|message| &message[..]).collect();
+                drop(black_box(digest_many(black_box(&messages))));
+            })
+        }
         "sm4-gcm" => {
             let gcm = Gcm::new(&key);
             Box::new(move || {
