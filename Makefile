@@ -14,7 +14,7 @@ SEEDS ?= 10000
 METERS ?= 200
 SOAK_SECONDS ?= 1800
 
-.PHONY: setup demo lab test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
+.PHONY: setup peers demo lab test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
 
 setup: $(VENV)/.built
 
@@ -72,7 +72,10 @@ demo: setup  ## a sealed session, then the whole system: make demo INPUT=reading
 	$(BIN)/meterseal up --dir demo-out/system --seconds $(RUN_SECONDS) \
 		$(if $(INPUT),--input $(INPUT)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
-bench: setup  ## our speed beside that of others, in one run
+peers: setup  ## what tests and benchmarks compare us with, from Debian (as root) and PyPI
+	tests/peers/install.sh
+
+bench: peers  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/primitives.py --json build/primitives.json \
 		--page build/primitives.md --chart build/primitives.svg
 	$(BIN)/python benchmarks/instructions.py

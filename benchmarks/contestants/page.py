@@ -17,7 +17,7 @@ Written by `python benchmarks/primitives.py --rounds {rounds} --page PATH --char
 {machine}; one core, medians of {rounds} rounds in which all took turns, by CPU time. *meterseal* is
 called from Python, *meterseal core* from Rust on each back-end that the processor has; the last
 column is the speed of *meterseal* divided by that of the line, the median of such ratios within a
-round.
+round. GmSSL is the one that the package `easy_gmssl` builds; newer ones are much faster at SM2.
 
 ![bars for each work](../img/speed.svg)
 """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILT = ROOT / "build/contestants"
-GMSSL3 = Path(os.environ.get("METERSEAL_GMSSL3") or Path.home() / ".gmssl_3.1.1_install")
+GMSSL3 = Path(os.environ.get("METERSEAL_GMSSL3_PREFIX") or Path.home() / ".gmssl_3.1.1_install")
 _WARNINGS = ("-O3", "-Wall", "-Wextra")
 
 
@@ -103,7 +103,7 @@ def openssl() -> list[str | Path]:
 
 
 def gmssl3() -> list[str | Path]:
-    """GmSSL 3.1.1, as the package `easy_gmssl` builds it, or the one METERSEAL_GMSSL3 names."""
+    """GmSSL 3.1.1, as `easy_gmssl` builds it, or the one installed in METERSEAL_GMSSL3_PREFIX."""
     if not (GMSSL3 / "include").is_dir():
         raise RuntimeError(f"needs GmSSL in {GMSSL3.name}")
     libraries = GMSSL3 / "lib"
