@@ -14,7 +14,7 @@ SEEDS ?= 10000
 METERS ?= 200
 SOAK_SECONDS ?= 1800
 
-.PHONY: setup peers demo lab test test-all fuzz fuzz-python fuzz-core soak timing check format bench docs clean
+.PHONY: setup peers demo lab test test-all fuzz fuzz-python fuzz-core soak timing check format bench instructions docs clean
 
 setup: $(VENV)/.built
 
@@ -78,7 +78,7 @@ peers: setup  ## what tests and benchmarks compare us with, from Debian (as root
 bench: peers  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/primitives.py --json build/primitives.json \
 		--page build/primitives.md --chart build/primitives.svg
-	$(BIN)/python benchmarks/instructions.py
+	$(MAKE) instructions
 	$(BIN)/python benchmarks/connections.py --sockets 10000 --loopback 256 --json build/bench.json
 	$(BIN)/python benchmarks/python_share.py
 	$(BIN)/python benchmarks/station.py
@@ -86,6 +86,9 @@ bench: peers  ## our speed beside that of others, in one run
 	$(BIN)/python benchmarks/pipeline.py --json build/pipeline.json
 	$(BIN)/python benchmarks/page.py build/bench.json build/pipeline.json \
 		--page build/connections.md --chart build/connections.svg
+
+instructions: setup  ## of the core, by callgrind: fails if they are more than those kept
+	$(BIN)/python benchmarks/instructions.py
 
 docs: setup  ## guides and reference as a site, in build/docs: open build/docs/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
