@@ -13,6 +13,8 @@ mod encrypt;
 mod exchange;
 mod fault;
 mod field;
+#[cfg(test)]
+mod field_proved;
 mod inverse;
 mod key;
 mod limbs;
