@@ -12,9 +12,8 @@ cannot exist, and whoever changes a byte breaks the signature or the form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cbor2
 
@@ -52,8 +51,7 @@ _DEPTH: Final = 4
 _HEADERS: Final = 4096  # one for each signer: they need not be decoded again and again
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A signed content, taken apart and not yet verified.
 
     `message` is what the signature covers: hand (public key, `signature`, `message`) to
@@ -89,15 +87,14 @@ class EnvelopeSigner:
 
     def sign_many(self, payloads: Sequence[bytes]) -> list[bytes]:
         """Return each payload as COSE_Sign1; other threads run meanwhile."""
-        requests = [
-            (self._key, _to_be_signed(self._protected, self._context, payload))
-            for payload in payloads
-        ]
+        contents = [encode(payload) for payload in payloads]
+        before = _before_payload(self._protected, self._context)
+        requests = [(self._key, before + content) for content in contents]
         signatures = sm2.sign_batch(requests, encoding="raw")
-        protected = encode(self._protected)
+        headers = b"".join((_SIGN1, encode(self._protected), _NO_HEADER))
         return [
-            b"".join((_SIGN1, protected, _NO_HEADER, encode(payload), encode(signature)))
-            for payload, signature in zip(payloads, signatures, strict=True)
+            b"".join((headers, content, encode(signature)))
+            for content, signature in zip(contents, signatures, strict=True)
         ]
 
 
@@ -114,14 +111,15 @@ def open_envelope(encoding: bytes, context: bytes, limit: int) -> Envelope:
     protected, at = _take_bytes(encoding, _PARTS_AT)
     if encoding[at : at + 1] != _NO_HEADER:
         raise MalformedData("the headers of a COSE_Sign1 have the wrong form: unprotected ones")
-    payload, at = _take_bytes(encoding, at + 1)
-    signature, at = _take_bytes(encoding, at)
+    payload_at = at + 1
+    payload, payload_end = _take_bytes(encoding, payload_at)
+    signature, at = _take_bytes(encoding, payload_end)
     if len(signature) != _SIGNATURE_SIZE:
         raise MalformedData(f"an SM2 signature has {_SIGNATURE_SIZE} bytes")
     if at != len(encoding):
         raise MalformedData("a COSE_Sign1 structure has four parts")
     key_id = _key_id(protected)
-    message = _to_be_signed(protected, context, payload)
+    message = _before_payload(protected, context) + encoding[payload_at:payload_end]
     return Envelope(encoding, key_id, payload, signature, message)
 
 
@@ -201,13 +199,9 @@ def _key_id(protected: bytes) -> bytes:
     return key_id
 
 
-def _to_be_signed(protected: bytes, context: bytes, payload: bytes) -> bytes:
-    """Sig_structure of RFC 9052, 4.4."""
-    return _before_payload(protected, context) + encode(payload)
-
-
 @lru_cache(_HEADERS)
 def _before_payload(protected: bytes, context: bytes) -> bytes:
+    """Return what is signed (Sig_structure of RFC 9052, 4.4) up to the payload, which ends it."""
     parts = map(encode, ("Signature1", protected, context))
     return b"\x84" + b"".join(parts)
 

@@ -14,11 +14,11 @@ samples are signed 16-bit numbers, high byte first.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from meterseal.collection.columns import Columns, Line, read_columns
 from meterseal.collection.envelope import Envelope, EnvelopeSigner, decode, encode, open_envelope
 from meterseal.collection.model import (
     EventCode,
@@ -31,16 +31,24 @@ from meterseal.collection.model import (
     Statement,
     Values,
 )
-from meterseal.crypto.sm3 import sm3
+from meterseal.crypto.sm3 import sm3_batch, sm3_digest
 from meterseal.errors import MalformedData
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from meterseal.crypto import sm2
     from meterseal.x509 import Certificate
 
-__all__ = ["MAX_SEALED_SIZE", "Sealed", "Sealer", "digest_of", "open_sealed"]
+__all__ = [
+    "MAX_SEALED_SIZE",
+    "Sealed",
+    "Sealer",
+    "digest_of",
+    "digests_of",
+    "open_many",
+    "open_sealed",
+]
 
 MAX_SEALED_SIZE: Final = 65_536
 """Bytes of one sealed statement at most."""
@@ -59,8 +67,7 @@ _FORMS: Final = 1024  # kinds of meters, by the quantities they measure
 _Map: TypeAlias = dict[int, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A statement and the envelope it came in; the signature is not verified yet."""
 
     statement: Statement
@@ -89,7 +96,21 @@ class Sealer:
 
 def open_sealed(encoding: bytes) -> Sealed:
     """Read a sealed statement. Raises `MalformedData`; the signature remains to be verified."""
-    envelope = open_envelope(encoding, _CONTEXT, MAX_SEALED_SIZE)
+    return _open_payload(open_envelope(encoding, _CONTEXT, MAX_SEALED_SIZE))
+
+
+def open_many(encodings: Iterable[bytes]) -> list[Sealed | MalformedData]:
+    """Read many sealed statements; where one is malformed, the error stands in its place."""
+    opened: list[Envelope | Sealed | MalformedData] = [_envelope_of(each) for each in encodings]
+    whole = [(at, each) for at, each in enumerate(opened) if isinstance(each, Envelope)]
+    for columns in read_columns([envelope.payload for _, envelope in whole]):
+        for place, reading in zip(columns.places.tolist(), _readings(columns), strict=True):
+            at, envelope = whole[place]
+            opened[at] = Sealed(reading, envelope)
+    return [_opened(each) if isinstance(each, Envelope) else each for each in opened]
+
+
+def _open_payload(envelope: Envelope) -> Sealed:
     payload = decode(envelope.payload)
     if not isinstance(payload, dict) or list(payload) != _HEADER_KEYS:
         raise MalformedData("a statement has the fields 0 to 6")
@@ -99,24 +120,50 @@ def open_sealed(encoding: bytes) -> Sealed:
         raise MalformedData(f"statement: {error}") from None
 
 
+def _envelope_of(encoding: bytes) -> Envelope | MalformedData:
+    try:
+        return open_envelope(encoding, _CONTEXT, MAX_SEALED_SIZE)
+    except MalformedData as error:
+        return error
+
+
+def _opened(envelope: Envelope) -> Sealed | MalformedData:
+    try:
+        return _open_payload(envelope)
+    except MalformedData as error:
+        return error
+
+
+def _readings(columns: Columns) -> Iterator[Reading]:
+    for line, (meter, epoch, sequence, at, quality) in enumerate(columns.header.tolist()):
+        yield Reading(
+            meter=MeterAddress.of_number(meter),
+            epoch=epoch,
+            sequence=sequence,
+            sampled_at=at,
+            quality=_QUALITIES[quality],
+            values=Line(columns, line),
+        )
+
+
 def digest_of(encoding: bytes) -> bytes:
     """Return the 32 bytes by which receipts name a sealed statement: its SM3 digest."""
-    return sm3(encoding).digest()
+    return sm3_digest(encoding)
+
+
+def digests_of(encodings: Sequence[bytes]) -> list[bytes]:
+    """Return the digest of each; several are hashed side by side."""
+    return sm3_batch(encodings)
+
+
+def _header(statement: Statement) -> tuple[int, int, int, int, int]:
+    it = statement
+    return int(it.meter), it.epoch, it.sequence, it.sampled_at, int(it.quality)
 
 
 def _payload(statement: Statement) -> bytes:
     kind, body = _body(statement)
-    return encode(
-        {
-            0: kind,
-            1: int(statement.meter),
-            2: statement.epoch,
-            3: statement.sequence,
-            4: statement.sampled_at,
-            5: int(statement.quality),
-            6: body,
-        }
-    )
+    return encode(dict(enumerate((kind, *_header(statement), body))))
 
 
 def _body(statement: Statement) -> tuple[int, _Map]:

@@ -248,7 +248,7 @@ def test_a_clock_that_leaps_ahead_forgets_nothing(store: Store, now: int) -> Non
 def test_a_batch_that_fails_leaves_nothing_behind(store: Store) -> None:
     good, second = checks(reading(1), reading(2))
     other = checks(reading(7, meter=SEALING), by=world().meter)
-    bad = replace(second, arrival=replace(second.arrival, encoding=None))  # type: ignore[arg-type]
+    bad = second._replace(arrival=second.arrival._replace(encoding=None))  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable):
         store.commit([good, *other, bad], [], NOW)
     for table in ("lives", "ledger", "missing", "meters", "minutes", "alarms", "days", "activity"):

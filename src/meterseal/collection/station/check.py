@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from meterseal.asn1 import oid as oids
 from meterseal.collection.envelope import verify_all
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.sealing import digest_of, open_sealed
+from meterseal.collection.sealing import digest_of, digests_of, open_many
 from meterseal.collection.station.directory import Distrusted
 from meterseal.collection.station.frequent import FrequentKeys
 from meterseal.collection.station.store.records import Arrival, Check, Refusal
@@ -24,7 +24,7 @@ from meterseal.collection.topics import unpack
 from meterseal.errors import MalformedData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from meterseal.collection.sealing import Sealed
     from meterseal.collection.station.directory import Directory
@@ -53,7 +53,8 @@ def take_apart(collector: str, bundle: bytes, now: int) -> tuple[list[Arrival], 
     except MalformedData as error:
         whole = Arrival(collector, now, bundle, digest_of(bundle))
         return [], [Refusal(whole, Verdict.FORMAT, str(error))]
-    return [Arrival(collector, now, each, digest_of(each)) for each in encodings], []
+    named = zip(encodings, digests_of(encodings), strict=True)
+    return [Arrival(collector, now, encoding, digest) for encoding, digest in named], []
 
 
 class Checker:
@@ -67,12 +68,13 @@ class Checker:
         self.window = window
         self._frequent = FrequentKeys()
 
-    def check(self, arrivals: Iterable[Arrival], now: int) -> tuple[list[Check], list[Refusal]]:
+    def check(self, arrivals: Sequence[Arrival], now: int) -> tuple[list[Check], list[Refusal]]:
         """Sort statements into those to be stored and those refused; `now` in UTC ms."""
         candidates: list[Check] = []
         refused: list[Refusal] = []
-        for arrival in arrivals:
-            outcome = self._examine(arrival, now)
+        opened = open_many(arrival.encoding for arrival in arrivals)
+        for arrival, sealed in zip(arrivals, opened, strict=True):
+            outcome = self._examine(arrival, sealed, now)
             if isinstance(outcome, Check):
                 candidates.append(outcome)
             else:
@@ -94,12 +96,12 @@ class Checker:
         self._frequent.see((envelope.key_id, key) for key, envelope in pairs)
         return verify_all(pairs)
 
-    def _examine(self, arrival: Arrival, now: int) -> Check | Refusal:
+    def _examine(
+        self, arrival: Arrival, sealed: Sealed | MalformedData, now: int
+    ) -> Check | Refusal:
         """Ask everything but whether the signature is valid."""
-        try:
-            sealed = open_sealed(arrival.encoding)
-        except MalformedData as error:
-            return Refusal(arrival, Verdict.FORMAT, str(error))
+        if isinstance(sealed, MalformedData):
+            return Refusal(arrival, Verdict.FORMAT, str(sealed))
         problem = self._problem_of_sender(sealed, arrival.collector)
         if problem is not None:
             return Refusal(arrival, *problem, sealed)

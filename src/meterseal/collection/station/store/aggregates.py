@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, ca
 
 import numpy as np
 
+from meterseal.collection.columns import NOTHING, Line
 from meterseal.collection.station.store.packing import (
     LINES,
     WORD,
@@ -28,10 +29,11 @@ from meterseal.collection.station.store.packing import (
 from meterseal.errors import MalformedData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from meterseal.collection.columns import Columns
     from meterseal.collection.model import Quantity, Reading
 
 __all__ = [
@@ -221,6 +223,34 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
 
     Those without values are left out.
     """
+    columns: dict[int, tuple[Columns, list[int]]] = {}
+    others: list[Reading] = []
+    for reading in readings:
+        values = reading.values
+        if isinstance(values, Line):  # its numbers stand in columns already
+            columns.setdefault(id(values.columns), (values.columns, []))[1].append(values.line)
+        else:
+            others.append(reading)
+    tables = [table for some in columns.values() for table in _tables_in(*some)]
+    return _joined_tables([*tables, *_tables_of(others)])
+
+
+def _tables_in(columns: Columns, lines: list[int]) -> Iterator[tuple[bytes, Table]]:
+    """Yield one table for each choice of quantities that have values."""
+    codes = np.array([each.code for each in columns.quantities], np.uint8)
+    meters, _, _, times, _ = columns.header[lines].T
+    values = columns.values[lines]
+    present = values != NOTHING
+    if present.all():
+        yield codes.tobytes(), (meters, times, values)
+        return
+    choices, choice_of = np.unique(present, axis=0, return_inverse=True)
+    for number, chosen in enumerate(choices):
+        some = choice_of.ravel() == number
+        yield codes[chosen].tobytes(), (meters[some], times[some], values[some][:, chosen])
+
+
+def _tables_of(readings: Iterable[Reading]) -> Iterator[tuple[bytes, Table]]:
     groups: dict[tuple[Quantity, ...], tuple[list[int], list[int], list[list[int]]]] = {}
     for reading in readings:
         quantities, steps = _measured(reading)
@@ -228,13 +258,9 @@ def by_codes(readings: Iterable[Reading]) -> Tables:
         meters.append(int(reading.meter))
         times.append(reading.sampled_at)
         values.append(steps)
-    return {
-        bytes(each.code for each in quantities): _in_order(
-            *(np.array(column, WORD) for column in columns)
-        )
-        for quantities, columns in groups.items()
-        if quantities
-    }
+    for quantities, (meters, times, values) in groups.items():
+        codes = bytes(each.code for each in quantities)
+        yield codes, (np.array(meters, WORD), np.array(times, WORD), np.array(values, WORD))
 
 
 def pack_table(table: Table) -> bytes:
@@ -251,9 +277,14 @@ def unpack_tables(rows: Iterable[tuple[Any, ...]]) -> Tables:
             tables.append((codes, _unpack_table(count, len(codes), data)))
         except MalformedData as error:
             _log.error("%d readings are missing in the aggregates, damaged: %s", count, error)
+    return _joined_tables(tables)
+
+
+def _joined_tables(tables: Iterable[tuple[bytes, Table]]) -> Tables:
     return {
         codes: _in_order(*(np.concatenate(column) for column in zip(*some, strict=True)))
         for codes, some in _grouped(tables)
+        if codes
     }
 
 
@@ -267,7 +298,7 @@ def _unpack_table(count: int, width: int, data: bytes) -> Table:
 
 
 def _in_order(meters: Numbers, times: Numbers, values: Numbers) -> Table:
-    """Sort by meter and time; what has the same time stays in the order of arrival."""
+    """Sort by meter and time; what has the same time stays as it is."""
     order = np.lexsort((times, meters))
     return meters[order], times[order], values[order]
 

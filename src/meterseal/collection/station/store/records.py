@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meterseal.collection.model import MeterAddress
 from meterseal.errors import InternalError
@@ -29,8 +29,7 @@ COMMITTED = object()
 """Known to the writer of batches alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One sealed statement as it came in: under whose name, when (UTC ms), which bytes."""
 
     collector: str
@@ -39,8 +38,7 @@ class Arrival:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A statement whose signature, signer and topic are right; the store has not seen it yet.
 
     `chain` is the proof that its signer is trusted, and is kept as evidence.
@@ -51,8 +49,7 @@ class Check:
     chain: VerifiedChain
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A statement that was not accepted: why, and as much of its header as could be read."""
 
     arrival: Arrival
