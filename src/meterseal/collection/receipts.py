@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meterseal.collection.envelope import Envelope, EnvelopeSigner, decode, encode, open_envelope
 from meterseal.collection.model import MeterAddress
@@ -105,21 +105,23 @@ def open_receipt(encoding: bytes) -> tuple[Receipt, Envelope]:
         station=station,
         collector=collector,
         issued_at=issued_at,
-        entries=tuple(map(_entry, entries)),
+        entries=_entries(entries),
     )
     return receipt, envelope
 
 
-def _entry(fields: object) -> Entry:
-    if not isinstance(fields, list) or len(fields) != _ENTRY:
+def _entries(rows: list[Any]) -> tuple[Entry, ...]:
+    """Read the entries together, each field of all of them at once."""
+    if not all(isinstance(row, list) and len(row) == _ENTRY for row in rows):
         raise MalformedData("an entry of a receipt has five fields")
-    meter, epoch, sequence, digest, verdict = fields
-    numbers = (meter, epoch, sequence, verdict)
-    if set(map(type, numbers)) != {int} or min(numbers) < 0:
+    meters, epochs, sequences, digests, verdicts = zip(*rows, strict=True) if rows else ((),) * 5
+    numbers = (*meters, *epochs, *sequences, *verdicts)
+    if not set(map(type, numbers)) <= {int} or min(numbers, default=0) < 0:
         raise MalformedData("an entry of a receipt counts with whole numbers")
-    if not isinstance(digest, bytes) or len(digest) != _DIGEST_SIZE:
+    if not all(isinstance(digest, bytes) and len(digest) == _DIGEST_SIZE for digest in digests):
         raise MalformedData("an entry of a receipt names an SM3 digest")
     try:
-        return Entry(MeterAddress.of_number(meter), epoch, sequence, digest, Verdict(verdict))
+        addresses, named = map(MeterAddress.of_number, meters), map(Verdict, verdicts)
+        return tuple(map(Entry, addresses, epochs, sequences, digests, named))
     except ValueError as error:
         raise MalformedData(f"receipt: {error}") from None

@@ -114,6 +114,17 @@ def test_a_receipt_twice_changes_nothing_more(outbox: Outbox) -> None:
     assert settle(outbox, receipt) == (0, 0, 0)
 
 
+def test_an_entry_twice_in_a_receipt_counts_once(outbox: Outbox) -> None:
+    first, second, third = read(outbox, count=3)
+    stored, refused = open_receipt(receipt_for([first, second]))[0].entries
+    refused = refused._replace(verdict=Verdict.METER)
+    twice = (stored, refused, stored, refused, stored._replace(verdict=Verdict.TIME))
+    receipt = Receipt(station="s", collector="c", issued_at=1, entries=twice)
+    assert outbox.settle(receipt, b"") == ((1,), (2,), ())
+    assert waiting(outbox) == [third]
+    assert len(outbox.refused()) == 1
+
+
 def test_a_final_refusal_is_kept_apart_with_its_reason(outbox: Outbox) -> None:
     sealed = read(outbox)
     assert settle(outbox, receipt_for(sealed, Verdict.CONFLICT)) == (0, 1, 0)
@@ -239,3 +250,10 @@ def test_a_damaged_statement_is_told_and_holds_up_no_other(
     assert [row.id for row in outbox.again([1, 5], 10**9)] == [5]
     assert "statement 1 in the outbox is damaged" in caplog.text
     assert outbox.depth().statements == 5, "it is still there to be looked at"
+
+
+def test_many_damaged_statements_hold_up_no_other(outbox: Outbox) -> None:
+    sealed = read(outbox, count=150)
+    with outbox.transaction() as db:
+        db.execute("UPDATE outgoing SET sealed = x'' WHERE id <= 140")
+    assert [row.sealed for row in outbox.waiting(0, None, 4, 10**9)] == sealed[140:144]

@@ -11,8 +11,7 @@ import asyncio
 import logging
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeVar
 
 from meterseal.collection.model import MeterAddress, Quality, Reading, Statement, Values
 
@@ -33,8 +32,7 @@ Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What a meter answered, to be sealed by the collector; `sampled_at` in UTC ms.
 
     `error` says why there is nothing, where the meter did not answer.
@@ -47,8 +45,7 @@ class Sample:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SealedByMeter:
+class SealedByMeter(NamedTuple):
     """Statements that the meter sealed itself, with their bytes; `sampled_at` in UTC ms."""
 
     meter: MeterAddress

@@ -15,11 +15,11 @@ import logging
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from meterseal.collection.model import MeterAddress
 from meterseal.collection.receipts import Verdict
-from meterseal.collection.sealing import digest_of
+from meterseal.collection.sealing import digests_of
 from meterseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ __all__ = ["Depth", "MeterHealth", "Outbox", "Outgoing", "Refused", "Settled"]
 _log: Final = logging.getLogger("meterseal.collector")
 _VERSION: Final = 1
 _AT_ONCE: Final = 500
+_PORTION: Final = 64
+"""Statements whose digests are compared together."""
+_Key: TypeAlias = tuple[int, int, int, bytes]
+"""Meter, epoch, sequence, digest."""
 _GREATEST: Final = 2**63 - 1
 _SCHEMA: Final = """
 CREATE TABLE life (epoch INTEGER NOT NULL) STRICT;
@@ -73,9 +77,6 @@ CREATE TABLE meters (
     last_error TEXT
 ) STRICT;
 """
-
-
-_OF_ENTRY: Final = "WHERE meter = ? AND epoch = ? AND sequence = ? AND digest = ?"
 
 
 class Outgoing(NamedTuple):
@@ -184,7 +185,7 @@ class Outbox:
         """
         with self.transaction() as db:
             numbers = self._number(db, [int(meter) for meter in meters])
-            rows = [_row(statement, sealed) for statement, sealed in seal(numbers)]
+            rows = _rows(seal(numbers))
             self._insert(db, rows)
         return len(rows)
 
@@ -194,7 +195,7 @@ class Outbox:
         `heard` names the last of each meter from then on.
         """
         with self.transaction() as db:
-            rows = [_row(statement, sealed) for statement, sealed in statements]
+            rows = _rows(list(statements))
             db.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", [r[:3] for r in rows])
             return self._insert(db, rows)
 
@@ -235,19 +236,21 @@ class Outbox:
         refused: list[int] = []
         kept: list[int] = []
         with self.transaction() as db:
+            named = self._find(db, receipt.entries)
             for entry in receipt.entries:
-                if entry.verdict is Verdict.STORED:
-                    stored += self._let_go(db, entry)
-                    continue
-                number = self._find(db, entry)
+                number = named.pop(_key(entry), None)
                 if number is None:
                     continue
-                if not entry.verdict.is_final:
+                if entry.verdict is Verdict.STORED:
+                    stored.append(number)
+                elif entry.verdict.is_final:
+                    self._remember_refused(db, number, entry.verdict, receipt.issued_at)
+                    refused.append(number)
+                else:
                     kept.append(number)
-                    continue
-                self._remember_refused(db, number, entry.verdict, receipt.issued_at)
-                refused += self._let_go(db, entry)
-            if stored or refused:
+            done = stored + refused
+            db.executemany("DELETE FROM outgoing WHERE id = ?", [(number,) for number in done])
+            if done:
                 db.execute("INSERT INTO receipts VALUES (?, ?)", (receipt.issued_at, encoding))
         return Settled(tuple(stored), tuple(refused), tuple(kept))
 
@@ -335,15 +338,19 @@ class Outbox:
         return db.total_changes - before
 
     @staticmethod
-    def _find(db: sqlite3.Connection, entry: Entry) -> int | None:
-        row = db.execute(f"SELECT id FROM outgoing {_OF_ENTRY}", _key(entry)).fetchone()  # noqa: S608
-        return None if row is None else int(row[0])
-
-    @staticmethod
-    def _let_go(db: sqlite3.Connection, entry: Entry) -> list[int]:
-        """Delete what the entry names; returns its id, or nothing if it is not there."""
-        rows = db.execute(f"DELETE FROM outgoing {_OF_ENTRY} RETURNING id", _key(entry))  # noqa: S608
-        return [number for (number,) in rows]
+    def _find(db: sqlite3.Connection, entries: Sequence[Entry]) -> dict[_Key, int]:
+        """Return the ids of what waits under the numbers of these entries, with its digests."""
+        found: dict[_Key, int] = {}
+        for start in range(0, len(entries), _AT_ONCE):
+            some = entries[start : start + _AT_ONCE]
+            places = ", ".join(["(?, ?, ?)"] * len(some))
+            query = (
+                "SELECT meter, epoch, sequence, digest, id FROM outgoing"  # noqa: S608  (places only)
+                f" WHERE (meter, epoch, sequence) IN (VALUES {places})"
+            )
+            keys = [part for entry in some for part in _key(entry)[:3]]
+            found.update((row[:4], row[4]) for row in db.execute(query, keys))
+        return found
 
     @staticmethod
     def _remember_refused(
@@ -360,21 +367,32 @@ def _within(rows: sqlite3.Cursor, count: int, size: int) -> list[Outgoing]:
     """Take rows within these bounds; one that is not what was written is passed over and told."""
     found: list[Outgoing] = []
     with closing(rows):
-        for number, digest, sealed in rows:
-            if not isinstance(sealed, bytes) or digest_of(sealed) != digest:
-                _log.error("statement %d in the outbox is damaged and not sent", number)
-                continue
-            size -= len(sealed)
-            if len(found) == count or (size < 0 and found):
-                break
-            found.append(Outgoing(number, sealed))
+        while some := rows.fetchmany(_PORTION):
+            for each in _undamaged(some):
+                size -= len(each.sealed)
+                if len(found) == count or (size < 0 and found):
+                    return found
+                found.append(each)
     return found
 
 
-def _key(entry: Entry) -> tuple[object, ...]:
+def _undamaged(rows: Sequence[tuple[int, bytes, object]]) -> Iterator[Outgoing]:
+    contents = [sealed if isinstance(sealed, bytes) else b"" for _, _, sealed in rows]
+    digests = digests_of(contents)
+    for (number, digest, _), sealed, now in zip(rows, contents, digests, strict=True):
+        if now == digest:
+            yield Outgoing(number, sealed)
+        else:
+            _log.error("statement %d in the outbox is damaged and not sent", number)
+
+
+def _key(entry: Entry) -> _Key:
     return (int(entry.meter), entry.epoch, entry.sequence, entry.digest)
 
 
-def _row(statement: Statement, sealed: bytes) -> tuple[object, ...]:
-    key = (int(statement.meter), statement.epoch, statement.sequence)
-    return (*key, statement.sampled_at, digest_of(sealed), sealed)
+def _rows(statements: Sequence[tuple[Statement, bytes]]) -> list[tuple[object, ...]]:
+    digests = digests_of([sealed for _, sealed in statements])
+    return [
+        (int(each.meter), each.epoch, each.sequence, each.sampled_at, digest, sealed)
+        for (each, sealed), digest in zip(statements, digests, strict=True)
+    ]

@@ -44,6 +44,7 @@ class Window:
         self._sendings: dict[int, int] = {}  # of those
         self._held: dict[int, float] = {}
         self._live_first = False
+        self._none_before = 0.0  # before that nothing is due again: nobody need look for it
 
     @property
     def room(self) -> int:
@@ -64,6 +65,7 @@ class Window:
 
     def sent(self, ids: Iterable[int], now: float) -> None:
         """Note that these went out."""
+        self._none_before = min(self._none_before, now + self._patience)
         for each in ids:
             self._held.pop(each, None)
             before = self._sendings.get(each, 0)
@@ -83,14 +85,20 @@ class Window:
 
     def hold(self, ids: Iterable[int], until: float) -> None:
         """Note that the station does not take these now; they are due again later."""
+        self._none_before = min(self._none_before, until)
         for each in ids:
             self._land(each)
             self._held[each] = until
 
     def due(self, now: float, count: int) -> list[int]:
         """Return what must be sent again now, at most `count`, the oldest first."""
+        if now < self._none_before:
+            return []
         late = [each for each, due in self._due.items() if due <= now]
         late += [each for each, until in self._held.items() if until <= now]
+        if not late:
+            due = self.next_due()
+            self._none_before = now if due is None else due
         return sorted(late)[:count]
 
     def next_due(self) -> float | None:
