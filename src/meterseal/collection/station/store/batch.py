@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,7 @@ _DAY: Final = 86_400_000
 _KINDS: Final[dict[type, int]] = {Reading: 1, EventRecord: 2, Snapshot: 3}
 _NOBODY: Final = address(0)
 _MAX_DETAIL: Final = 500
+_FAILED: Final = int(Quality.FAILED)
 _DETAILS: Final = {
     Ruling.CONFLICT: (Verdict.CONFLICT, "this sequence is stored with other bytes"),
     Ruling.REPLAYED: (Verdict.REPLAYED, "this sequence lies below what is remembered"),
@@ -48,14 +49,15 @@ class BatchWriter:
         self._now = now
         self._today = (now + day_offset) // _DAY
         self._alarms = AlarmWriter(session, now)
-        self._entries: dict[str, list[Entry]] = {}
+        self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
 
     def write(self, checks: Sequence[Check], refusals: Sequence[Refusal]) -> Committed:
         """Write all of it; what this returns holds only once the transaction is committed."""
         new, refused = self._rule(checks)
         refused += refusals
         for refusal in refused:
-            self._answer(refusal.arrival, refusal.sealed, refusal.verdict)
+            statement = refusal.sealed and refusal.sealed.statement
+            self._answer(refusal.arrival, statement, refusal.verdict)
         if new:
             self._add_statements(new)
             put_aside(self._session, [check.sealed.statement for check in new])
@@ -68,20 +70,21 @@ class BatchWriter:
         known = len(checks) + len(refusals) - len(new) - len(refused)
         self._count(new, refused, [*checks, *refusals])
         verdicts = Counter(refusal.verdict for refusal in refused)
-        return Committed(self._entries, len(new), known, dict(verdicts), self._now, COMMITTED)
+        return Committed(dict(self._entries), len(new), known, dict(verdicts), self._now, COMMITTED)
 
     def _rule(self, checks: Sequence[Check]) -> tuple[list[Check], list[Refusal]]:
         """Tell new statements from known ones and from conflicts, and save the ledger."""
-        ledger = self._load_ledger(checks)
+        keys = [_key(check.sealed.statement) for check in checks]
+        ledger = self._load_ledger(keys, [check.sealed.statement.sampled_at for check in checks])
         new: list[Check] = []
         refused: list[Refusal] = []
-        for check in checks:
-            statement, arrival = check.sealed.statement, check.arrival
-            ruling = ledger.rule(_key(statement), statement.sampled_at, arrival.digest)
+        for key, check in zip(keys, checks, strict=True):
+            arrival = check.arrival
+            ruling = ledger.rule(key, check.sealed.statement.sampled_at, arrival.digest)
             if ruling in _DETAILS:
                 refused.append(Refusal(arrival, *_DETAILS[ruling], check.sealed))
                 continue
-            self._answer(arrival, check.sealed, Verdict.STORED)
+            self._answer(arrival, check.sealed.statement, Verdict.STORED)
             if ruling is Ruling.NEW:
                 new.append(check)
         self._save_ledger(ledger)
@@ -89,9 +92,9 @@ class BatchWriter:
         self._alarms.report_conflicts(refused)
         return new, refused
 
-    def _load_ledger(self, checks: Sequence[Check]) -> Ledger:
-        self._lock_lives(checks)
-        meters = sorted({int(check.sealed.statement.meter) for check in checks})
+    def _load_ledger(self, keys: Sequence[Key], sampled: Sequence[int]) -> Ledger:
+        self._lock_lives(keys, sampled)
+        meters = sorted({meter for meter, _, _ in keys})
         lives: dict[tuple[int, int], Life] = {}
         for some in chunks(meters):
             marks = ", ".join("?" * len(some))
@@ -109,28 +112,26 @@ class BatchWriter:
                 lives[meter, epoch].spans.append(Span(*span))
         seen = {
             key
-            for key in (_key(check.sealed.statement) for check in checks)
+            for key in keys
             if (life := lives.get(key[:2])) is not None and key[2] <= life.highest
         }
         digests: dict[Key, bytes] = {}
-        for keys in chunks(sorted(seen)):
+        for known in chunks(sorted(seen)):
             rows = self._session.query(
                 "SELECT meter, epoch, sequence, digest FROM ledger"  # noqa: S608
-                f" WHERE (meter, epoch, sequence) IN (VALUES {_tuples(len(keys), 3)})",
-                [part for key in keys for part in key],
+                f" WHERE (meter, epoch, sequence) IN (VALUES {_tuples(len(known), 3)})",
+                [part for key in known for part in key],
             )
             digests.update(((row[0], row[1], row[2]), row[3]) for row in rows)
         return Ledger(lives.values(), digests)
 
-    def _lock_lives(self, checks: Sequence[Check]) -> None:
+    def _lock_lives(self, keys: Sequence[Key], sampled: Sequence[int]) -> None:
         """Make lives that are new, so that there is something to lock.
 
         Two stations that meet a new meter at the same time must not both believe it has no past.
         """
         begun: dict[tuple[int, int], int] = {}
-        for check in checks:
-            meter, epoch, _ = _key(check.sealed.statement)
-            at = check.sealed.statement.sampled_at
+        for (meter, epoch, _), at in zip(keys, sampled, strict=True):
             begun[meter, epoch] = min(at, begun.get((meter, epoch), at))
         self._session.run_many(
             "INSERT INTO lives VALUES (?, ?, 0, 0, ?, ?) ON CONFLICT DO NOTHING",
@@ -272,13 +273,9 @@ class BatchWriter:
             [(self._now // ACTIVITY * ACTIVITY, len(new), len(refused))],
         )
 
-    def _answer(self, arrival: Arrival, sealed: object, verdict: Verdict) -> None:
-        statement = getattr(sealed, "statement", None)
-        key = (_NOBODY, 0, 0)
-        if statement is not None:
-            key = (statement.meter, statement.epoch, statement.sequence)
-        entry = Entry(*key, arrival.digest, verdict)
-        self._entries.setdefault(arrival.collector, []).append(entry)
+    def _answer(self, arrival: Arrival, of: Statement | None, verdict: Verdict) -> None:
+        key = (_NOBODY, 0, 0) if of is None else (of.meter, of.epoch, of.sequence)
+        self._entries[arrival.collector].append(Entry(*key, arrival.digest, verdict))
 
 
 _NEWEST: Final = {
@@ -316,7 +313,7 @@ class _MeterState:
             self._snapshot_at, self._snapshot = statement.sampled_at, arrival.encoding
         elif isinstance(statement, Reading):
             self._tried_at, self._quality = statement.sampled_at, int(statement.quality)
-            if not statement.quality & Quality.FAILED:
+            if not self._quality & _FAILED:
                 self._latest_at, self._latest = statement.sampled_at, arrival.encoding
 
     def columns(self) -> tuple[object, ...]:

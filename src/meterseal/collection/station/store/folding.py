@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fold_some", "put_aside"]
 
-_AT_ONCE: Final = 8192
+_AT_ONCE: Final = 16_384
 """Readings after which a transaction takes no more: batches that come meanwhile wait for it."""
 
 
