@@ -78,10 +78,7 @@ fn sign_together(
 /// [`Error::RandomnessFailure`].
 pub fn generate_batch(count: usize) -> Result<Vec<PrivateKey>, Error> {
     on_all_cores(&vec![(); count], |some| {
-        let mut scalars = Zeroizing::new(Vec::with_capacity(some.len()));
-        for () in some {
-            scalars.push(nonce::random_scalar(Purpose::PrivateKey, &mut System)?);
-        }
+        let scalars = nonce::random_scalars(Purpose::PrivateKey, some.len(), &mut System)?;
         // n - 1 comes with probability 2^-256, and is no private key: then one by one.
         let is_key = |d: &Scalar| d.add(&Scalar::ONE).is_zero() == 0;
         if !scalars.iter().all(is_key) {

@@ -29,21 +29,35 @@ pub(super) use dispatch;
 /// [k] G in constant time; `None` for k = 0.
 #[must_use]
 pub fn base(k: &Scalar) -> Option<Affine> {
+    dispatch!(A => base_sum::<A>(k).to_affine::<A>())
+}
+
+/// The same without wide registers.
+#[must_use]
+pub fn base_narrow(k: &Scalar) -> Option<Affine> {
     dispatch!(A => base_extended::<A>(k).to_affine::<A>())
 }
+
+/// Scalars that are worth a lane each; fewer are spread over the lanes one by one.
+const WORTH_LANES: usize = 12;
 
 /// Each [k] G in constant time, for 0 < k < n: in wide registers where there are some, and with one
 /// inversion in all.
 #[must_use]
 pub fn base_together(scalars: &[Scalar]) -> Vec<Affine> {
-    if let Some(points) = arch::base_all(scalars) {
+    if scalars.len() >= WORTH_LANES
+        && let Some(points) = arch::base_all(scalars)
+    {
         return points;
     }
-    dispatch!(A => base_together_by::<A>(scalars))
+    dispatch!(A => base_together_by::<A>(scalars, base_sum::<A>))
 }
 
-pub(super) fn base_together_by<A: Arithmetic>(scalars: &[Scalar]) -> Vec<Affine> {
-    let points: Vec<_> = scalars.iter().map(base_extended::<A>).collect();
+pub(super) fn base_together_by<A: Arithmetic>(
+    scalars: &[Scalar],
+    multiple: impl Fn(&Scalar) -> Extended,
+) -> Vec<Affine> {
+    let points: Vec<_> = scalars.iter().map(multiple).collect();
     point::extended_to_affine_together::<A>(&points)
 }
 
@@ -69,7 +83,7 @@ pub fn secret(k: &Scalar, point: &Affine) -> Option<Affine> {
 #[must_use]
 pub fn base_and_secret(k: &Scalar, point: &Affine) -> Option<(Affine, Affine)> {
     dispatch!(A => {
-        let (base, secret) = (base_extended::<A>(k), secret_jacobian::<A>(k, point));
+        let (base, secret) = (base_sum::<A>(k), secret_jacobian::<A>(k, point));
         (base.is_infinity() | secret.is_infinity() == 0).then(|| {
             let inverse = A::mul(&base.zzz, &secret.z).invert::<A>();
             (
@@ -116,6 +130,11 @@ pub fn public_sum_by_table_has_x(
 #[must_use]
 pub fn is_on_curve(point: &Affine) -> u64 {
     dispatch!(A => point.is_on_curve::<A>())
+}
+
+/// [k] G, spread over wide registers where there are some; infinity for k = 0.
+fn base_sum<A: Arithmetic>(k: &Scalar) -> Extended {
+    arch::base_one(k).unwrap_or_else(|| base_extended::<A>(k))
 }
 
 /// Windows from the highest down; see [`OddDigits`].
@@ -213,6 +232,11 @@ impl OddDigits {
     /// Ones if the digits are those of n - k.
     pub(super) fn negated(&self) -> u64 {
         self.negated
+    }
+
+    /// Of windows that end at bit 256, the bits that make their digits.
+    pub(super) fn halved(&self) -> Limbs {
+        core::array::from_fn(|limb| self.odd[limb] >> 1 | self.odd[limb + 1] << 63)
     }
 
     /// Half of the magnitude, rounded down, of the digit of the window that starts there; ones if it is

@@ -32,6 +32,27 @@ pub fn random_scalar(purpose: Purpose, randomness: &mut impl Randomness) -> Resu
     Err(BROKEN)
 }
 
+/// That many of them from one call of the generator, and from further ones what was out of range.
+///
+/// # Errors
+/// [`Error::RandomnessFailure`].
+pub fn random_scalars(
+    purpose: Purpose,
+    count: usize,
+    randomness: &mut impl Randomness,
+) -> Result<Zeroizing<Vec<Scalar>>, Error> {
+    let mut bytes = Zeroizing::new(vec![[0; 32]; count]);
+    randomness.fill(purpose, bytes.as_flattened_mut())?;
+    let mut scalars = Zeroizing::new(Vec::with_capacity(count));
+    for bytes in bytes.iter() {
+        scalars.push(match in_range(bytes) {
+            Some(scalar) => scalar,
+            None => random_scalar(purpose, randomness)?,
+        });
+    }
+    Ok(scalars)
+}
+
 /// The nonces of one signature, one after the other.
 ///
 /// Each is SM3(b || d || zeros || e || UTC || counter || kind || attempt), three blocks, where the
@@ -193,6 +214,35 @@ mod tests {
         fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
             Ok([0; STAMP_LENGTH])
         }
+    }
+
+    /// Gives such numbers as it is told, each once.
+    struct Told(Vec<[u8; 32]>);
+
+    impl Randomness for Told {
+        fn fill(&mut self, _: Purpose, out: &mut [u8]) -> Result<(), Error> {
+            let told = self.0.drain(..out.len() / 32);
+            out.copy_from_slice(told.collect::<Vec<_>>().as_flattened());
+            Ok(())
+        }
+
+        fn noise(&mut self, _: &mut [Noise]) -> Result<(), Error> {
+            Err(BROKEN)
+        }
+
+        fn stamp(&mut self) -> Result<[u8; STAMP_LENGTH], Error> {
+            Err(BROKEN)
+        }
+    }
+
+    #[test]
+    fn of_scalars_drawn_together_what_is_out_of_range_is_drawn_again() -> Result<(), Error> {
+        let told = [[1; 32], [0xff; 32], [3; 32], [0; 32], [0; 32], [5; 32], [6; 32]];
+        let scalars = random_scalars(Purpose::PrivateKey, 4, &mut Told(told.to_vec()))?;
+        let drawn: Vec<_> = scalars.iter().map(Scalar::to_bytes).collect();
+        // Two are drawn again, one of them twice.
+        assert_eq!(drawn, [[1; 32], [5; 32], [3; 32], [6; 32]]);
+        Ok(())
     }
 
     #[test]

@@ -244,8 +244,10 @@ pub struct Addend {
 pub struct Extended {
     /// X
     pub x: Fe,
-    y: Fe,
-    zz: Fe,
+    /// Y
+    pub y: Fe,
+    /// ZZ
+    pub zz: Fe,
     /// ZZZ
     pub zzz: Fe,
 }

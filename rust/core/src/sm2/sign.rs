@@ -270,6 +270,7 @@ mod tests {
     use super::super::fault::with_fault;
     use super::super::field::Portable;
     use super::super::key::Part;
+    use super::super::wide::tests::spread_multiples;
     use super::*;
 
     const E: [u8; 32] = [9; 32];
@@ -282,6 +283,20 @@ mod tests {
     /// With a nonce none of whose windows is zero.
     fn commitment() -> Result<Commitment, Error> {
         Commitment::new(Scalar::reduced(&[0x5b; 32]))
+    }
+
+    /// As on any CPU.
+    fn scalar_multiples(nonces: &[Scalar]) -> Vec<Affine> {
+        multiply::base_together_by::<Portable>(nonces, multiply::base_extended::<Portable>)
+    }
+
+    /// The signature, with that code for the point of the nonce.
+    fn sign_by(
+        key: &PrivateKey,
+        multiples: impl Fn(&[Scalar]) -> Vec<Affine>,
+    ) -> Result<Option<Signature>, Error> {
+        let nonce = [Scalar::reduced(&[0x5b; 32])];
+        key.answer(&Commitment::with_points(&nonce, multiples)[0], &E)
     }
 
     fn sign(key: &PrivateKey) -> Result<Option<Signature>, Error> {
@@ -343,8 +358,20 @@ mod tests {
         let key = key();
         for window in 0..43 {
             for bit in (window as usize..256).step_by(37) {
-                let outcome = with_fault(Place::Sum(window), bit, || sign(&key));
+                let outcome =
+                    with_fault(Place::Sum(window), bit, || sign_by(&key, scalar_multiples));
                 assert_eq!(outcome.err(), FAULT, "window {window}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bit_that_turns_in_an_addition_of_lanes_is_noticed() {
+        let key = key();
+        for sum in 1..8 {
+            for bit in (0..256).step_by(7) {
+                let outcome = with_fault(Place::Sum(sum), bit, || sign_by(&key, spread_multiples));
+                assert_eq!(outcome.err(), FAULT, "sum {sum}, bit {bit}");
             }
         }
     }
@@ -356,9 +383,8 @@ mod tests {
         let nonces: Vec<_> =
             (1..4u8).map(|i| Scalar::reduced(&[i.wrapping_mul(0x5b); 32])).collect();
         let outcomes = |place, bit| -> Vec<_> {
-            let multiples = multiply::base_together_by::<Portable>;
             let commitments =
-                with_fault(place, bit, || Commitment::with_points(&nonces, multiples));
+                with_fault(place, bit, || Commitment::with_points(&nonces, scalar_multiples));
             commitments.iter().map(|commitment| key.answer(commitment, &E).err()).collect()
         };
         for bit in (0..256).step_by(37) {
@@ -373,7 +399,7 @@ mod tests {
         let key = key();
         let mut passed = 0;
         for window in 0..42 {
-            let outcome = with_fault(Place::Digit(window), 0, || sign(&key));
+            let outcome = with_fault(Place::Digit(window), 0, || sign_by(&key, scalar_multiples));
             if let Ok(Some(signature)) = outcome {
                 let verified = key.public_key().verify_digest(&signature, &E);
                 assert_eq!(verified, Err(Error::InvalidSignature), "window {window}");

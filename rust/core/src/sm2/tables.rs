@@ -86,7 +86,7 @@ pub fn odd_multiples<A: Arithmetic, const COUNT: usize>(point: &Jacobian) -> [Ja
 }
 
 /// P, 3 P, 5 P, …, then those of 2^width · P, and so on `powers` times.
-fn odd_multiples_of_powers<A: Arithmetic, const COUNT: usize>(
+pub fn odd_multiples_of_powers<A: Arithmetic, const COUNT: usize>(
     point: &Affine,
     powers: usize,
     width: u32,

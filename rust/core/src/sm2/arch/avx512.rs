@@ -4,20 +4,21 @@
 use core::arch::x86_64::{
     __m512i, __mmask8, _mm_cvtsi32_si128, _mm512_add_epi64, _mm512_and_si512,
     _mm512_cmpeq_epi64_mask, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_mask_blend_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_set1_epi64,
-    _mm512_sll_epi64, _mm512_slli_epi64, _mm512_sra_epi64, _mm512_srl_epi64, _mm512_srli_epi64,
-    _mm512_storeu_si512, _mm512_sub_epi64, _mm512_test_epi64_mask,
+    _mm512_mask_blend_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_permutexvar_epi64,
+    _mm512_set1_epi64, _mm512_sll_epi64, _mm512_slli_epi64, _mm512_sra_epi64, _mm512_srl_epi64,
+    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_test_epi64_mask,
 };
 
 use std::sync::OnceLock;
 
+use crate::sm2::arch::x86_64::Adx;
 use crate::sm2::field::Portable;
 use crate::sm2::multiply;
-use crate::sm2::point::Affine;
+use crate::sm2::point::{Affine, Extended};
 use crate::sm2::scalar::Scalar;
 use crate::sm2::tables::Windows;
 use crate::sm2::wide::lanes::{Lanes, Twice};
-use crate::sm2::wide::{self, BaseTable, Question, field};
+use crate::sm2::wide::{self, BaseTable, Question, field, spread};
 
 /// A register. Private, and met only below the functions of this file that enable its instructions:
 /// this is why its operations may be called safe.
@@ -25,6 +26,25 @@ use crate::sm2::wide::{self, BaseTable, Question, field};
 struct Register(__m512i);
 
 type Registers = Twice<Register>;
+
+// Calls an intrinsic. The macro holds the one reason for all of them.
+macro_rules! instruction {
+    ($call:expr) => {
+        // SAFETY: a `Register` is met only below functions that enable the instructions, which are
+        // called only where the AVX-512 back-end is available.
+        unsafe { $call }
+    };
+}
+
+/// [`spread::base`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn base_one(k: &Scalar) -> Extended {
+    static TABLE: OnceLock<Box<spread::Table>> = OnceLock::new();
+    spread::base::<Register>(k, TABLE.get_or_init(spread::make_table::<Adx>))
+}
 
 /// [`wide::base_all`].
 ///
@@ -62,7 +82,7 @@ pub fn answer_all_by_tables(questions: &[(Question<'_>, &Windows)]) -> Vec<Optio
     wide::answer_all_by_tables::<Registers>(questions, base_table())
 }
 
-/// Whether all four give what narrower back-ends give, for as many fixed inputs as there are lanes.
+/// Whether all five give what narrower back-ends give, for as many fixed inputs as there are lanes.
 ///
 /// # Safety
 /// The AVX-512 back-end must be available.
@@ -82,7 +102,7 @@ pub fn agrees() -> bool {
         .zip(&pairs)
         .enumerate()
         .filter_map(|(number, (&s, &(&t, point)))| {
-            let of_base = multiply::base(&s)?;
+            let of_base = multiply::base_narrow(&s)?;
             let mut x = multiply::sum_with_multiple(&of_base, &t, point)?.x.to_limbs::<Portable>();
             x[0] ^= u64::from(number % 3 == 0);
             Some(Question { s, t, point, x })
@@ -94,8 +114,10 @@ pub fn agrees() -> bool {
         questions.iter().zip(&tables).map(|(question, table)| (*question, &**table)).collect();
     let by_tables = answer_all_by_tables(&known);
     let right = |(number, answer): (usize, &bool)| *answer == (number % 3 != 0);
+    let spread = |k: &Scalar| base_one(k).to_affine::<Portable>();
     points.len() == scalars.len()
-        && points.iter().zip(&scalars).all(|(point, k)| same(point, multiply::base(k)))
+        && points.iter().zip(&scalars).all(|(point, k)| same(point, multiply::base_narrow(k)))
+        && points.iter().zip(&scalars).all(|(point, k)| same(point, spread(k)))
         && multiples.iter().zip(&pairs).all(|(found, (k, p))| same(found, multiply::secret(k, p)))
         && answers.len() == scalars.len()
         && answers.iter().enumerate().all(right)
@@ -112,26 +134,25 @@ fn base_table() -> &'static BaseTable {
     TABLE.get_or_init(|| unsafe { make() })
 }
 
-/// A function of its own, so that the formulas stay in the cache of instructions.
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+/// The product. A function of its own, so that the formulas stay in the cache of instructions: compilers
+/// forget `inline(never)` where there is a `target_feature`, but cannot inline what has more features.
 #[inline(never)]
-fn product(a: &[Register; 5], b: &[Register; 5]) -> [Register; 5] {
-    field::product(a, b)
+fn product<L: Lanes>(a: &[L; 5], b: &[L; 5]) -> [L; 5] {
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    fn compute<L: Lanes>(a: &[L; 5], b: &[L; 5]) -> [L; 5] {
+        field::product(a, b)
+    }
+    instruction!(compute(a, b))
 }
 
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+/// The square, in the same way.
 #[inline(never)]
-fn square(a: &[Register; 5]) -> [Register; 5] {
-    field::square(a)
-}
-
-// Calls an intrinsic. The macro holds the one reason for all of them.
-macro_rules! instruction {
-    ($call:expr) => {
-        // SAFETY: a `Register` is met only below functions that enable the instructions, which are
-        // called only where the AVX-512 back-end is available.
-        unsafe { $call }
-    };
+fn square<L: Lanes>(a: &[L; 5]) -> [L; 5] {
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    fn compute<L: Lanes>(a: &[L; 5]) -> [L; 5] {
+        field::square(a)
+    }
+    instruction!(compute(a))
 }
 
 impl Lanes for Register {
@@ -224,6 +245,12 @@ impl Lanes for Register {
     }
 
     #[inline(always)]
+    fn swapped<const DISTANCE: usize>(self) -> Self {
+        let partner = Self::from_fn(|lane| (lane ^ DISTANCE) as u64);
+        Self(instruction!(_mm512_permutexvar_epi64(partner.0, self.0)))
+    }
+
+    #[inline(always)]
     fn pick(table: &[u64; 64], index: Self) -> Self {
         let (eights, _) = table.as_chunks::<8>();
         let sixteen = |first: usize| {
@@ -241,11 +268,21 @@ impl Lanes for Register {
 
     #[inline(always)]
     fn product(a: &[Self; 5], b: &[Self; 5]) -> [Self; 5] {
-        instruction!(product(a, b))
+        product(a, b)
     }
 
     #[inline(always)]
     fn square(a: &[Self; 5]) -> [Self; 5] {
-        instruction!(square(a))
+        square(a)
+    }
+
+    #[inline(always)]
+    fn product_of_two(a: &[Registers; 5], b: &[Registers; 5]) -> [Registers; 5] {
+        product(a, b)
+    }
+
+    #[inline(always)]
+    fn square_of_two(a: &[Registers; 5]) -> [Registers; 5] {
+        square(a)
     }
 }

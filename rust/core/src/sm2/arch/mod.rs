@@ -6,10 +6,21 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
 
-use super::point::Affine;
+use super::point::{Affine, Extended};
 use super::scalar::Scalar;
 use super::tables::Windows;
 use super::wide::Question;
+
+/// [k] G in constant time, infinity for k = 0; `None` where no wide path is in use.
+#[must_use]
+pub fn base_one(k: &Scalar) -> Option<Extended> {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_avx512() {
+        // SAFETY: that back-end is chosen only on a CPU that has all its instructions.
+        return Some(unsafe { avx512::base_one(k) });
+    }
+    None
+}
 
 /// Each [k] G in constant time, for 0 < k < n; `None` where no wide path is in use.
 #[must_use]

@@ -4,7 +4,8 @@
 //! at all: [`Sum`] is such a number, with signed limbs. Before it can be a factor it is brought back to
 //! limbs of 52 bits, a [`Factor`], below 2.01 p. Of two such, the product is below 1.26 p.
 
-use super::lanes::{self, Lanes};
+use super::lanes::{self, Lanes, Twice, five};
+use crate::sm2::fault::{self, Place};
 use crate::sm2::field::{Fe, P};
 use crate::sm2::limbs::{self, Limbs};
 
@@ -28,7 +29,7 @@ impl<L: Lanes> Factor<L> {
 
     #[inline(always)]
     fn constant(limbs: [u64; 5]) -> Self {
-        Self(limbs.map(L::splat))
+        Self(five!(limb => L::splat(limbs[limb])))
     }
 
     /// In each lane the element that `value` gives for it.
@@ -47,19 +48,55 @@ impl<L: Lanes> Factor<L> {
         Sum::unpacked(limbs).to_factor().times(&square).to_factor_quickly()
     }
 
+    /// From four 64-bit limbs, below p, in Montgomery form with R = 2^260.
+    #[inline(always)]
+    pub fn packed([a, b, c, d]: [L; 4]) -> Self {
+        let low = L::splat(LOW);
+        Self([
+            a.and(low),
+            a.right::<52>().or(b.left::<12>()).and(low),
+            b.right::<40>().or(c.left::<24>()).and(low),
+            c.right::<28>().or(d.left::<36>()).and(low),
+            d.right::<16>(),
+        ])
+    }
+
     /// The elements, each fully reduced, lane after lane.
     #[inline(always)]
     pub fn scatter(&self, mut out: impl FnMut(usize, Fe)) {
         // Times 2^256: from R = 2^260 to R = 2^256
         let value = self.times(&Self::constant([0, 0, 0, 0, 1 << 48])).to_factor_quickly();
+        let [a, b, c, d, e] = value.0;
+        let words = [
+            a.or(b.left::<52>()),
+            b.right::<12>().or(c.left::<40>()),
+            c.right::<24>().or(d.left::<28>()),
+            d.right::<36>().or(e.left::<16>()),
+            e.right::<48>(),
+        ];
         let mut columns = [[0u64; lanes::MOST]; 5];
-        for (column, limb) in columns.iter_mut().zip(value.0) {
-            limb.store(&mut column[..L::COUNT]);
+        for (column, word) in columns.iter_mut().zip(words) {
+            word.store(&mut column[..L::COUNT]);
         }
+        let [a, b, c, d, above] = &columns;
         for lane in 0..L::COUNT {
-            let [a, b, c, d, e] = columns.map(|column| column[lane]);
-            let packed = [a | b << 52, b >> 12 | c << 40, c >> 24 | d << 28, d >> 36 | e << 16];
-            out(lane, Fe(limbs::reduce_once(&packed, e >> 48, &P)));
+            let packed = [a[lane], b[lane], c[lane], d[lane]];
+            out(lane, Fe(limbs::reduce_once(&packed, above[lane], &P)));
+        }
+    }
+
+    /// A place at which a test may change the number in the first lane.
+    #[inline(always)]
+    pub fn strike(&mut self, place: Place) {
+        if cfg!(test) {
+            let mut turned = [0; 4];
+            fault::strike(place, &mut turned);
+            for (word, bits) in turned.into_iter().enumerate().filter(|(_, bits)| *bits != 0) {
+                let bit = 64 * word + bits.trailing_zeros() as usize;
+                let change = |lane| if lane == 0 { 1 << (bit % 52) } else { 0 };
+                let limb = &mut self.0[bit / 52];
+                *limb = limb.plus(L::from_fn(change)).and(L::splat(LOW));
+            }
         }
     }
 
@@ -75,6 +112,12 @@ impl<L: Lanes> Factor<L> {
         Sum(L::square(&self.0))
     }
 
+    /// The cube.
+    #[inline(always)]
+    pub fn cubed(&self) -> Self {
+        self.squared().to_factor_quickly().times(self).to_factor_quickly()
+    }
+
     /// The same number, to be added.
     #[inline(always)]
     pub fn to_sum(&self) -> Sum<L> {
@@ -84,7 +127,20 @@ impl<L: Lanes> Factor<L> {
     /// `a` in the lanes of the mask, `b` in the others.
     #[inline(always)]
     pub fn select(mask: L::Mask, a: &Self, b: &Self) -> Self {
-        Self(core::array::from_fn(|limb| L::select(mask, a.0[limb], b.0[limb])))
+        Self(five!(limb => L::select(mask, a.0[limb], b.0[limb])))
+    }
+
+    /// The negative in the lanes of the mask, the number itself in the others; it is at most p.
+    #[inline(always)]
+    pub fn negated_where(&self, mask: L::Mask) -> Self {
+        let opposite = Self::constant(const { times_p(1) }).to_sum().minus(&self.to_sum());
+        Self::select(mask, &Self(opposite.0), self).to_sum().to_factor_quickly()
+    }
+
+    /// The numbers of lanes that many places apart, exchanged.
+    #[inline(always)]
+    pub fn swapped<const DISTANCE: usize>(&self) -> Self {
+        Self(five!(limb => self.0[limb].swapped::<DISTANCE>()))
     }
 
     /// The inverse, zero for zero, by Fermat: the exponent p - 2 is public and fixed.
@@ -135,25 +191,37 @@ impl<L: Lanes> Sum<L> {
     /// The sum.
     #[inline(always)]
     pub fn plus(&self, other: &Self) -> Self {
-        Self(core::array::from_fn(|limb| self.0[limb].plus(other.0[limb])))
+        Self(five!(limb => self.0[limb].plus(other.0[limb])))
     }
 
     /// The difference.
     #[inline(always)]
     pub fn minus(&self, other: &Self) -> Self {
-        Self(core::array::from_fn(|limb| self.0[limb].minus(other.0[limb])))
+        Self(five!(limb => self.0[limb].minus(other.0[limb])))
     }
 
     /// Times 2^BITS.
     #[inline(always)]
     pub fn shifted<const BITS: u32>(&self) -> Self {
-        Self(self.0.map(L::left::<BITS>))
+        Self(five!(limb => self.0[limb].left::<BITS>()))
     }
 
     /// The negative in the lanes of the mask, the number itself in the others.
     #[inline(always)]
     pub fn negated_where(&self, mask: L::Mask) -> Self {
-        Self(self.0.map(|limb| L::select(mask, L::splat(0).minus(limb), limb)))
+        Self(five!(limb => L::select(mask, L::splat(0).minus(self.0[limb]), self.0[limb])))
+    }
+
+    /// The numbers of lanes that many places apart, exchanged.
+    #[inline(always)]
+    pub fn swapped<const DISTANCE: usize>(&self) -> Self {
+        Self(five!(limb => self.0[limb].swapped::<DISTANCE>()))
+    }
+
+    /// `a` in the lanes of the mask, `b` in the others.
+    #[inline(always)]
+    pub fn select(mask: L::Mask, a: &Self, b: &Self) -> Self {
+        Self(five!(limb => L::select(mask, a.0[limb], b.0[limb])))
     }
 
     /// The same number modulo p as a factor: what stands above bit 256, less one so that the number
@@ -189,12 +257,24 @@ impl<L: Lanes> Sum<L> {
     #[inline(always)]
     pub fn is_zero(&self) -> L::Mask {
         let limbs = self.to_factor().0;
-        let is = |number: [u64; 5]| {
-            let [a, b, c, d, e] =
-                core::array::from_fn(|limb| limbs[limb].equal(L::splat(number[limb])));
-            a & b & c & d & e
-        };
-        !(!is([0; 5]) & !is(const { times_p(1) }) & !is(const { times_p(2) }))
+        let [zero, once, twice] = [[0; 5], const { times_p(1) }, const { times_p(2) }];
+        let (zero, once) = (are_equal(&limbs, zero), are_equal(&limbs, once));
+        !(!zero & !once & !are_equal(&limbs, twice))
+    }
+}
+
+/// Lanes in which the limbs are those.
+#[inline(always)]
+fn are_equal<L: Lanes>(limbs: &[L; 5], number: [u64; 5]) -> L::Mask {
+    let [a, b, c, d, e] = five!(limb => limbs[limb].equal(L::splat(number[limb])));
+    a & b & c & d & e
+}
+
+impl<L: Lanes> Factor<Twice<L>> {
+    /// The numbers of the first lanes, and those of the others.
+    #[inline(always)]
+    pub fn halves(&self) -> (Factor<L>, Factor<L>) {
+        (Factor(five!(limb => self.0[limb].0)), Factor(five!(limb => self.0[limb].1)))
     }
 }
 

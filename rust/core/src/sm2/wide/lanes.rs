@@ -8,6 +8,38 @@ use core::ops::{BitAnd, Not};
 /// Most numbers of any implementation.
 pub const MOST: usize = 16;
 
+/// An array of that value for each limb, of which there are five.
+///
+/// The closure of `map` or `from_fn` would be a function of its own, without the instructions of the
+/// back-end, and whether it is inlined all the same is up to chance.
+macro_rules! five {
+    ($limb:ident => $value:expr) => {
+        [
+            {
+                let $limb = 0;
+                $value
+            },
+            {
+                let $limb = 1;
+                $value
+            },
+            {
+                let $limb = 2;
+                $value
+            },
+            {
+                let $limb = 3;
+                $value
+            },
+            {
+                let $limb = 4;
+                $value
+            },
+        ]
+    };
+}
+pub(super) use five;
+
 /// Numbers side by side. No operation takes longer for some values than for others.
 pub trait Lanes: Copy {
     /// One bit for each lane.
@@ -50,6 +82,8 @@ pub trait Lanes: Copy {
     fn equal(self, other: Self) -> Self::Mask;
     /// `a` in the lanes of the mask, `b` in the others.
     fn select(mask: Self::Mask, a: Self, b: Self) -> Self;
+    /// The numbers of lanes that many places apart, a power of two, exchanged.
+    fn swapped<const DISTANCE: usize>(self) -> Self;
     /// In each lane the entry that its number, below 64, names; every entry is read.
     fn pick(table: &[u64; 64], index: Self) -> Self;
 
@@ -63,6 +97,22 @@ pub trait Lanes: Copy {
     #[inline(always)]
     fn square(a: &[Self; 5]) -> [Self; 5] {
         super::field::square(a)
+    }
+
+    /// The product for twice as many lanes.
+    #[inline(always)]
+    fn product_of_two(a: &[Twice<Self>; 5], b: &[Twice<Self>; 5]) -> [Twice<Self>; 5] {
+        let first = Self::product(&five!(i => a[i].0), &five!(i => b[i].0));
+        let second = Self::product(&five!(i => a[i].1), &five!(i => b[i].1));
+        five!(i => Twice(first[i], second[i]))
+    }
+
+    /// The square for twice as many lanes.
+    #[inline(always)]
+    fn square_of_two(a: &[Twice<Self>; 5]) -> [Twice<Self>; 5] {
+        let first = Self::square(&five!(i => a[i].0));
+        let second = Self::square(&five!(i => a[i].1));
+        five!(i => Twice(first[i], second[i]))
     }
 }
 
@@ -176,21 +226,23 @@ impl<L: Lanes> Lanes for Twice<L> {
     }
 
     #[inline(always)]
+    fn swapped<const DISTANCE: usize>(self) -> Self {
+        Self(self.0.swapped::<DISTANCE>(), self.1.swapped::<DISTANCE>())
+    }
+
+    #[inline(always)]
     fn pick(table: &[u64; 64], index: Self) -> Self {
         Self(L::pick(table, index.0), L::pick(table, index.1))
     }
 
     #[inline(always)]
     fn product(a: &[Self; 5], b: &[Self; 5]) -> [Self; 5] {
-        let first = L::product(&a.map(|pair| pair.0), &b.map(|pair| pair.0));
-        let second = L::product(&a.map(|pair| pair.1), &b.map(|pair| pair.1));
-        core::array::from_fn(|limb| Self(first[limb], second[limb]))
+        L::product_of_two(a, b)
     }
 
     #[inline(always)]
     fn square(a: &[Self; 5]) -> [Self; 5] {
-        let (first, second) = (L::square(&a.map(|pair| pair.0)), L::square(&a.map(|pair| pair.1)));
-        core::array::from_fn(|limb| Self(first[limb], second[limb]))
+        L::square_of_two(a)
     }
 }
 
@@ -281,7 +333,14 @@ impl Lanes for Emulated {
 
     #[inline(never)]
     fn select(mask: u8, a: Self, b: Self) -> Self {
-        Self::from_fn(|lane| if mask >> lane & 1 == 1 { a.0[lane] } else { b.0[lane] })
+        // Memcheck watches this: else the compiler would choose between two addresses.
+        let bit = |lane: usize| core::hint::black_box(u64::from(mask >> lane & 1));
+        Self::from_fn(|lane| crate::ct::select(bit(lane).wrapping_neg(), a.0[lane], b.0[lane]))
+    }
+
+    #[inline(never)]
+    fn swapped<const DISTANCE: usize>(self) -> Self {
+        Self::from_fn(|lane| self.0[lane ^ DISTANCE])
     }
 
     #[inline(never)]

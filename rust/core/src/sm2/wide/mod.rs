@@ -1,4 +1,5 @@
-//! Many scalar multiplications at once, one in each lane of wide registers.
+//! Many scalar multiplications at once, one in each lane of wide registers; and one of the base point in
+//! all lanes ([`spread`]).
 //!
 //! Written once over [`lanes::Lanes`]; what is inlined here becomes AVX-512 code in `sm2/arch/avx512.rs`.
 //! A closure or an iterator's adaptor would be a function of its own, without those instructions: loops
@@ -11,6 +12,7 @@ mod known;
 pub mod lanes;
 mod multiply;
 mod point;
+pub mod spread;
 mod table;
 
 use lanes::Lanes;
@@ -112,4 +114,4 @@ fn affine_all<L: Lanes>(sums: &[point::Jacobian<L>], count: usize) -> Vec<Affine
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -8,7 +8,7 @@ use super::lanes::{Emulated, Twice};
 use super::*;
 use crate::sm2::field::{Arithmetic, Fe, P, Portable};
 use crate::sm2::limbs;
-use crate::sm2::multiply as scalar_multiply;
+use crate::sm2::multiply::{self as scalar_multiply, OddDigits};
 use crate::sm2::point::G;
 use crate::sm2::scalar::N;
 
@@ -51,9 +51,12 @@ fn scalar(bytes: [u8; 32]) -> Scalar {
     Scalar::reduced(&bytes)
 }
 
+fn small(value: u64) -> Scalar {
+    Scalar([value, 0, 0, 0])
+}
+
 /// Scalars for which windows are zero, full, or wrap around n.
 fn edge_scalars() -> Vec<Scalar> {
-    let small = |value| Scalar([value, 0, 0, 0]);
     let zero = small(0);
     let mut scalars: Vec<_> = [1, 2, 3, 31, 32, 33, 64, 65, 127, 128].map(small).to_vec();
     scalars.extend([1, 2, 3, 5, 6, 7, 16, 17, 64].map(|value| zero.sub(&small(value))));
@@ -145,6 +148,73 @@ fn multiples_of_any_point_are_those_of_the_scalar_code() {
         pairs.iter().filter_map(|(k, point)| scalar_multiply::secret(k, point)).collect();
     let found = variable_all::<Twice<Emulated>>(&pairs);
     assert_eq!(coordinates(&found), coordinates(&expected));
+}
+
+fn spread_table() -> &'static spread::Table {
+    static TABLE: OnceLock<Box<spread::Table>> = OnceLock::new();
+    TABLE.get_or_init(spread::make_table::<Portable>)
+}
+
+fn spread_over_lanes(k: &Scalar) -> Option<Affine> {
+    spread::base::<Emulated>(k, spread_table()).to_affine::<Portable>()
+}
+
+/// Each [k] G by emulated lanes, for 0 < k < n.
+pub fn spread_multiples(scalars: &[Scalar]) -> Vec<Affine> {
+    let multiple = |k: &Scalar| spread::base::<Emulated>(k, spread_table());
+    scalar_multiply::base_together_by::<Portable>(scalars, multiple)
+}
+
+/// Numbers with a piece of zeros among ones, and such for which the halves of the lanes would be equal
+/// points if they were added last: an order of additions that is wrong for them would be noticed.
+fn spread_scalars() -> Vec<Scalar> {
+    let mut scalars = edge_scalars();
+    for piece in 0..16 {
+        let mut limbs = [u64::MAX; 4];
+        limbs[piece / 4] ^= 0xffff << (16 * (piece % 4));
+        scalars.push(Scalar(limbs::reduce_once(&limbs, 0, &N)));
+    }
+    for distance in [1, 2, 4, 8] {
+        let half = lower_half_of_order(distance);
+        let critical = Scalar::default().sub(&half.add(&half));
+        scalars.extend([critical, Scalar::default().sub(&critical)]);
+    }
+    scalars
+}
+
+/// Of the odd digits of n those in lanes with a zero for that distance, modulo n.
+fn lower_half_of_order(distance: usize) -> Scalar {
+    let halved = OddDigits::of(&Scalar::default(), 256).halved();
+    let mut sum = Scalar::default();
+    for piece in (0..16).filter(|piece| piece & distance == 0) {
+        let bits = halved[piece / 4] >> (16 * (piece % 4)) & 0xffff;
+        let digit = small(2 * bits + 1).sub(&small(1 << 16));
+        let mut power = [0; 4];
+        power[piece / 4] = 1 << (16 * (piece % 4));
+        sum = sum.add(&digit.mul(&Scalar(power)));
+    }
+    sum
+}
+
+#[test]
+fn a_multiple_spread_over_the_lanes_is_that_of_the_scalar_code() {
+    for k in spread_scalars() {
+        let found = spread_over_lanes(&k).unwrap_or_else(|| panic!("{k:?} gives infinity"));
+        assert_eq!(coordinates(&[found]), coordinates(&[point_of(&k)]), "{k:?}");
+    }
+    assert!(spread_over_lanes(&Scalar::default()).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    #[test]
+    fn a_random_multiple_spread_over_the_lanes_is_that_of_the_scalar_code(bytes: [u8; 32]) {
+        let k = scalar(bytes);
+        let found: Vec<_> = spread_over_lanes(&k).into_iter().collect();
+        let expected: Vec<_> = scalar_multiply::base_narrow(&k).into_iter().collect();
+        prop_assert_eq!(coordinates(&found), coordinates(&expected));
+    }
 }
 
 /// Sums that are ordinary, doublings, and infinity.
