@@ -123,7 +123,10 @@ pub fn public_sum_by_table_has_x(
     windows: &Windows,
     expected: &Scalar,
 ) -> bool {
-    dispatch!(A => has_x::<A>(&public_sum_by_table::<A>(s, t, windows), expected))
+    dispatch!(A => match arch::sum_with_known(s, t, windows) {
+        Some(sum) if sum.is_infinity() == 0 => x_is::<A>(&sum.x, &sum.zz, expected),
+        _ => has_x::<A>(&public_sum_by_table::<A>(s, t, windows), expected),
+    })
 }
 
 /// Ones if the coordinates fulfil the equation of the curve.
@@ -315,14 +318,14 @@ fn add_multiple<A: Arithmetic, const COUNT: usize>(
     sum.add_affine_public::<A>(&addend);
 }
 
-/// Compares without leaving projective coordinates: X = x Z^2 for x = `expected` or `expected` + n.
 fn has_x<A: Arithmetic>(point: &Jacobian, expected: &Scalar) -> bool {
-    if point.is_infinity() != 0 {
-        return false;
-    }
-    let z_squared = A::sqr(&point.z);
+    point.is_infinity() == 0 && x_is::<A>(&point.x, &A::sqr(&point.z), expected)
+}
+
+/// Compares without leaving projective coordinates: X = x Z^2 for x = `expected` or `expected` + n.
+fn x_is<A: Arithmetic>(scaled: &Fe, z_squared: &Fe, expected: &Scalar) -> bool {
     let matches = |x: &Limbs| {
-        Fe::from_limbs::<A>(x).is_some_and(|x| A::mul(&x, &z_squared).is_equal(&point.x) != 0)
+        Fe::from_limbs::<A>(x).is_some_and(|x| A::mul(&x, z_squared).is_equal(scaled) != 0)
     };
     let (larger, carry) = expected.plus_order();
     matches(&expected.0) || (carry == 0 && matches(&larger))

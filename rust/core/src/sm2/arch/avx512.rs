@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use crate::sm2::arch::x86_64::Adx;
 use crate::sm2::field::Portable;
+use crate::sm2::limbs::Limbs;
 use crate::sm2::multiply;
 use crate::sm2::point::{Affine, Extended};
 use crate::sm2::scalar::Scalar;
@@ -42,8 +43,16 @@ macro_rules! instruction {
 /// The AVX-512 back-end must be available.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 pub fn base_one(k: &Scalar) -> Extended {
-    static TABLE: OnceLock<Box<spread::Table>> = OnceLock::new();
-    spread::base::<Register>(k, TABLE.get_or_init(spread::make_table::<Adx>))
+    spread::base::<Register>(k, spread_table())
+}
+
+/// [`spread::sum_with_known`].
+///
+/// # Safety
+/// The AVX-512 back-end must be available.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+pub fn sum_with_known(s: &Scalar, t: &Scalar, windows: &Windows) -> Extended {
+    spread::sum_with_known::<Register>(s, t, windows, spread_table())
 }
 
 /// [`wide::base_all`].
@@ -82,7 +91,7 @@ pub fn answer_all_by_tables(questions: &[(Question<'_>, &Windows)]) -> Vec<Optio
     wide::answer_all_by_tables::<Registers>(questions, base_table())
 }
 
-/// Whether all five give what narrower back-ends give, for as many fixed inputs as there are lanes.
+/// Whether all six give what narrower back-ends give, for as many fixed inputs as there are lanes.
 ///
 /// # Safety
 /// The AVX-512 back-end must be available.
@@ -113,6 +122,13 @@ pub fn agrees() -> bool {
     let known: Vec<_> =
         questions.iter().zip(&tables).map(|(question, table)| (*question, &**table)).collect();
     let by_tables = answer_all_by_tables(&known);
+    let alone = known.iter().map(|(Question { s, t, .. }, windows)| {
+        let sum = sum_with_known(s, t, windows).to_affine::<Portable>()?;
+        Some(sum.x.to_limbs::<Portable>())
+    });
+    let right_alone = |(number, (x, question)): (usize, (Option<Limbs>, &Question<'_>))| {
+        x.is_some_and(|x| (x == question.x) == (number % 3 != 0))
+    };
     let right = |(number, answer): (usize, &bool)| *answer == (number % 3 != 0);
     let spread = |k: &Scalar| base_one(k).to_affine::<Portable>();
     points.len() == scalars.len()
@@ -122,6 +138,12 @@ pub fn agrees() -> bool {
         && answers.len() == scalars.len()
         && answers.iter().enumerate().all(right)
         && answers.iter().map(|answer| Some(*answer)).eq(by_tables)
+        && alone.zip(&questions).enumerate().all(right_alone)
+}
+
+fn spread_table() -> &'static spread::Table {
+    static TABLE: OnceLock<Box<spread::Table>> = OnceLock::new();
+    TABLE.get_or_init(spread::make_table::<Adx>)
 }
 
 fn base_table() -> &'static BaseTable {

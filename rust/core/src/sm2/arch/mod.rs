@@ -22,6 +22,18 @@ pub fn base_one(k: &Scalar) -> Option<Extended> {
     None
 }
 
+/// [s] G + [t] P, given the windows of P, t not 0: infinity also where it cannot be had so, which is to
+/// be had elsewhere. `None` where no wide path is in use. Public values only.
+#[must_use]
+pub fn sum_with_known(s: &Scalar, t: &Scalar, windows: &Windows) -> Option<Extended> {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_avx512() {
+        // SAFETY: that back-end is chosen only on a CPU that has all its instructions.
+        return Some(unsafe { avx512::sum_with_known(s, t, windows) });
+    }
+    None
+}
+
 /// Each [k] G in constant time, for 0 < k < n; `None` where no wide path is in use.
 #[must_use]
 pub fn base_all(scalars: &[Scalar]) -> Option<Vec<Affine>> {

@@ -45,7 +45,8 @@ pub fn multiple<'a, L: Lanes>(
     digits: &[Digits; lanes::MOST],
     windows: impl Fn(usize) -> &'a Windows + Copy,
 ) -> Jacobian<L> {
-    let mut sum = look_up::<L>(digits, windows, WINDOWS - 1, 0).to_jacobian();
+    let own = |window, piece| look_up::<L>(window, |lane| (&digits[lane], windows(lane), piece));
+    let mut sum = own(WINDOWS - 1, 0).to_jacobian();
     for window in (0..WINDOWS).rev() {
         let is_first = window == WINDOWS - 1;
         if !is_first {
@@ -54,23 +55,41 @@ pub fn multiple<'a, L: Lanes>(
             }
         }
         for piece in usize::from(is_first)..PIECES {
-            sum = sum.add_affine_distinct(&look_up(digits, windows, window, piece));
+            sum = sum.add_affine_distinct(&own(window, piece));
         }
     }
     sum
 }
 
+/// Of one number the multiples for each of its eight pieces, a lane for each; their sum is the number
+/// times the point. They are odd below n, so that no addition meets equal or opposite points.
+#[inline(always)]
+pub fn multiples_of_pieces<L: Lanes>(digits: &Digits, windows: &Windows) -> Jacobian<L> {
+    let mut sum = look_up::<L>(WINDOWS - 1, |lane| (digits, windows, lane)).to_jacobian();
+    for window in (0..WINDOWS - 1).rev() {
+        for _ in 0..WIDTH {
+            sum = sum.double();
+        }
+        sum = sum.add_affine_distinct(&look_up(window, |lane| (digits, windows, lane)));
+    }
+    sum
+}
+
+/// In each lane the multiple for the digit of that window: of which number, by which windows, and of
+/// which piece, `choice` tells.
 #[inline(always)]
 fn look_up<'a, L: Lanes>(
-    digits: &[Digits; lanes::MOST],
-    windows: impl Fn(usize) -> &'a Windows,
     window: usize,
-    piece: usize,
+    choice: impl Fn(usize) -> (&'a Digits, &'a Windows, usize),
 ) -> Affine<L> {
-    let entry =
-        |lane: usize| &windows(lane)[piece][usize::from(digits[lane].halves[window][piece])];
-    let found = Affine::<L>::gather(entry);
-    let sign = L::from_fn(|lane| u64::from(digits[lane].signs[window][piece]));
+    let found = Affine::<L>::gather(|lane| {
+        let (digits, windows, piece) = choice(lane);
+        &windows[piece][usize::from(digits.halves[window][piece])]
+    });
+    let sign = L::from_fn(|lane| {
+        let (digits, _, piece) = choice(lane);
+        u64::from(digits.signs[window][piece])
+    });
     let y = found.y.to_sum().negated_where(sign.equal(L::splat(1))).to_factor();
     Affine { x: found.x, y }
 }

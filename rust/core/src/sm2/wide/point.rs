@@ -68,6 +68,13 @@ impl<L: Lanes> Jacobian<L> {
         }
     }
 
+    /// The same points.
+    #[inline(always)]
+    pub fn to_extended(&self) -> Extended<L> {
+        let zz = self.z.squared().to_factor_quickly();
+        Extended { x: self.x, y: self.y, zz, zzz: zz.times(&self.z).to_factor_quickly() }
+    }
+
     /// 2 P; right for every point.
     #[inline(always)]
     pub fn double(&self) -> Self {

@@ -233,6 +233,31 @@ fn questions_are_answered_as_the_scalar_code_does() {
     assert_eq!(answer_all_by_tables::<Twice<Emulated>>(&known, table()), expected);
 }
 
+/// The sum that lanes make of the pieces of both numbers, or none for the few that no addition can do.
+#[test]
+fn a_sum_with_a_known_point_in_lanes_is_that_of_the_scalar_code_or_there_is_none() {
+    let (points, mut none) = (points(), 0);
+    let windows = points.each_ref().map(scalar_multiply::windows_of);
+    let scalars = edge_scalars();
+    for (number, (s, t)) in scalars.iter().zip(scalars.iter().rev()).enumerate() {
+        let (point, windows) = (&points[number % 2], &windows[number % 2]);
+        let sum = spread::sum_with_known::<Emulated>(s, t, windows, spread_table());
+        let Some(sum) = sum.to_affine::<Portable>() else {
+            none += 1;
+            continue;
+        };
+        let expected = scalar_multiply::sum_with_multiple(&point_of(s), t, point);
+        let expected = expected.unwrap_or_else(|| panic!("{s:?} and {t:?} give infinity"));
+        assert_eq!(coordinates(&[sum]), coordinates(&[expected]), "{s:?} {t:?}");
+    }
+    assert!(none <= 3, "{none}");
+    let (one, minus_one) = (Scalar::ONE, Scalar::default().sub(&Scalar::ONE));
+    let infinity = spread::sum_with_known::<Emulated>(&one, &one, &windows[1], spread_table());
+    assert!(infinity.to_affine::<Portable>().is_none());
+    let two = spread::sum_with_known::<Emulated>(&minus_one, &one, &windows[1], spread_table());
+    assert!(two.to_affine::<Portable>().is_none_or(|two| two.x.0 == point_of(&small(2)).x.0));
+}
+
 /// Multiples by tables over all edges, those that no addition on the way can do but told.
 #[test]
 fn answers_by_tables_are_right_or_there_is_none() {
