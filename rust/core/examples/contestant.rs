@@ -4,9 +4,11 @@
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use meterseal_core::cpu;
+use meterseal_core::memory::Room;
 use meterseal_core::sm2::{
     DEFAULT_ID as ID, Layout, PrivateKey, SignatureEncoding, exchange_ecdh_batch, generate_batch,
     sign_batch, verify_batch,
@@ -186,10 +188,10 @@ fn of_ciphers(name: &str, mut data: Vec<u8>) -> Option<Work> {
             Box::new(move || ctr.apply(black_box(&mut data)))
         }
         "sm4-cbc-decrypt" => {
-            let (key, mut out) = (Key::new(&key), Vec::with_capacity(data.len()));
+            let (key, mut out) = (Key::new(&key), vec![MaybeUninit::uninit(); data.len()]);
             Box::new(move || {
-                out.clear();
-                cbc::Decryptor::new(key.clone(), &[1; 16], false).update(&data, &mut out);
+                let mut decryptor = cbc::Decryptor::new(key.clone(), &[1; 16], false);
+                let _ = black_box(decryptor.update(&data, &mut Room::new(&mut out)));
             })
         }
         _ => return None,

@@ -15,6 +15,7 @@ use crate::drbg::{Clock, EntropySource, Generator, Purpose, Randomness};
 use crate::error::Error;
 use crate::hmac::HmacSm3;
 use crate::kdf::{self, PrfHash};
+use crate::memory;
 use crate::record::cbc::CbcOpener;
 use crate::record::classic::{GcmOpener, MasterSecret};
 use crate::record::tls13::{Algorithm, Opener, Sealer};
@@ -100,7 +101,10 @@ fn watch_records(name: &str) {
         let master = MasterSecret::derive(PrfHash::Sm3, &secret[..48], &[1; 32], &[2; 32]);
         black_box(master.verify_data(b"client finished", &[3; 32]));
         let mut opener = GcmOpener::new(master.gcm_protection(&[1; 32], &[2; 32]).0, 0x0303, 100);
-        opener.as_mut().is_ok_and(|o| o.open(&record(23, 24 + 50), &mut [0; 50]).is_ok())
+        let open = |o: &mut GcmOpener| {
+            memory::vector(50, |room| o.open(&record(23, 24 + 50), room)).is_ok()
+        };
+        opener.as_mut().is_ok_and(open)
     });
     // A plaintext of its own, so that the verdict is not the only thing seen.
     watch(&format!("opening of a CBC record, {name}"), 0, |secret| {
@@ -121,15 +125,18 @@ fn watch_records(name: &str) {
             black_box(schedule.resumption(&[3; 32]).and_then(|r| r.psk(b"nonce")).is_ok());
             let Ok(traffic) = schedule.current() else { return };
             let Ok(mut sealer) = Sealer::new(traffic.client.clone(), 1000) else { return };
-            let mut out = [0; SECRET_SIZE + 22];
-            black_box(sealer.seal(23, &secret[..], &mut out).is_ok());
+            let sealed = memory::vector(SECRET_SIZE + 22, |room| sealer.seal(23, secret, room));
+            black_box(sealed.is_ok());
             black_box(sealer.update().is_ok());
         });
         watch(&format!("a refused record of TLS 1.3, {algorithm:?}, {name}"), 1, |secret| {
             let mut schedule = KeySchedule::new(algorithm, None);
             let traffic = schedule.enter_handshake(&secret[..32], &[1; 32]).cloned();
             let mut opener = traffic.and_then(|traffic| Opener::new(traffic.server, 1000));
-            opener.as_mut().is_ok_and(|opener| opener.open(&record(23, 70)).is_ok())
+            let open = |opener: &mut Opener| {
+                memory::vector(53, |room| opener.open(&record(23, 70), room)).is_ok()
+            };
+            opener.as_mut().is_ok_and(open)
         });
     }
 }

@@ -1,6 +1,7 @@
 //! The cipher core of meterseal: SM2, SM3, SM4 and record protection.
 //!
-//! Knows no Python. `unsafe` stands only under `arch/` modules, each use with its reason.
+//! Knows no Python. `unsafe` stands only under `arch/` modules and in `memory`, each use with its
+//! reason.
 //! Every step that touches a secret is free of secret-dependent branches and addresses.
 #![deny(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod error;
 mod ghash;
 pub mod hmac;
 pub mod kdf;
+pub mod memory;
 pub mod mlkem;
 pub mod record;
 mod self_test;

@@ -7,6 +7,7 @@ mod convert;
 mod cpu;
 mod kdf;
 mod mlkem;
+mod output;
 mod random;
 mod record;
 mod sm2;

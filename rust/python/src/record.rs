@@ -2,7 +2,6 @@
 
 use meterseal_core::kdf::PrfHash;
 use meterseal_core::record::classic::{DEFAULT_RECORD_LIMIT, Limits, MAX_FRAGMENT};
-use meterseal_core::record::run::Run;
 use meterseal_core::record::{cbc, classic};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -10,6 +9,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::Buffer;
 use crate::convert::{detached, fixed, not_pickled, raise, usage};
 use crate::kdf::derive;
+use crate::output::{filled, written};
 
 /// The master secret of a session (RFC 5246, 8.1; GB/T 38636-2020). It prints nothing.
 #[pyclass(module = "meterseal.crypto.record", frozen)]
@@ -184,9 +184,7 @@ impl GcmSealer {
         data: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let length = self.0.sealed_length(data.len()).map_err(raise)?;
-        PyBytes::new_with(py, length, |out| {
-            detached(py, length, || self.0.seal(content_type, &data, out)).map_err(raise)
-        })
+        filled(py, length, |room| self.0.seal(content_type, &data, room))
     }
 
     /// The sequence number of the next record.
@@ -213,9 +211,7 @@ impl GcmOpener {
     /// of these nothing more opens: every later call raises InvalidTag.
     fn open<'py>(&mut self, py: Python<'py>, record: Buffer) -> PyResult<Bound<'py, PyBytes>> {
         let length = classic::GcmOpener::opened_length(record.len());
-        PyBytes::new_with(py, length, |out| {
-            detached(py, length, || self.0.open(&record, out)).map_err(raise)
-        })
+        filled(py, length, |room| self.0.open(&record, room))
     }
 
     /// Opens the records of application data that stand whole at `start` of a stream, one after the
@@ -231,7 +227,7 @@ impl GcmOpener {
     ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
         let rest = rest_of(&stream, start)?;
         let length = self.0.run_length(rest);
-        let (content, taken) = opened(py, length, |out| self.0.open_run(rest, out))?;
+        let (content, taken) = written(py, length, |room| Ok(self.0.open_run(rest, room)))?;
         Ok((content, start + taken))
     }
 
@@ -262,9 +258,7 @@ impl CbcSealer {
         data: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let length = self.0.sealed_length(data.len()).map_err(raise)?;
-        PyBytes::new_with(py, length, |out| {
-            detached(py, length, || self.0.seal(content_type, &data, out)).map_err(raise)
-        })
+        filled(py, length, |room| self.0.seal(content_type, &data, room))
     }
 
     /// The sequence number of the next record.
@@ -310,23 +304,6 @@ pub fn rest_of(stream: &[u8], start: usize) -> PyResult<&[u8]> {
     stream
         .get(start..)
         .ok_or_else(|| usage(format!("start: expected at most {}, received {start}", stream.len())))
-}
-
-/// The content of a run of at most `length` bytes, and how much of the stream it took.
-pub fn opened<'py>(
-    py: Python<'py>,
-    length: usize,
-    open: impl FnOnce(&mut [u8]) -> Run + Send,
-) -> PyResult<(Bound<'py, PyBytes>, usize)> {
-    let mut run = Run::default();
-    let content = PyBytes::new_with(py, length, |out| {
-        run = detached(py, length, || open(out));
-        Ok(())
-    })?;
-    if run.content == length {
-        return Ok((content, run.taken));
-    }
-    Ok((PyBytes::new(py, &content.as_bytes()[..run.content]), run.taken))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

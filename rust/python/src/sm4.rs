@@ -1,5 +1,4 @@
-//! SM4 on whole messages. Input is copied to the output object and worked on in place there, so
-//! that nobody else can change it meanwhile.
+//! SM4 on whole messages.
 
 use meterseal_core::error::Error;
 use meterseal_core::sm4::ccm::Ccm;
@@ -11,7 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Buffer, EMPTY};
-use crate::convert::{detached, fixed, not_pickled, raise, usage};
+use crate::convert::{fixed, not_pickled, raise, usage};
+use crate::output::filled;
 
 /// SM4-GCM under one key (GB/T 36624-2018; NIST SP 800-38D); tags of 12 to 16 bytes.
 ///
@@ -43,7 +43,11 @@ impl Sm4Gcm {
         data: Buffer,
         aad: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        seal(py, &data, self.tag_length, |out| self.gcm.encrypt(&nonce, &aad, out))
+        filled(py, data.len() + self.tag_length, |room| {
+            let tag = self.gcm.encrypt_to(&nonce, &aad, &[&data], room)?;
+            room.write(&tag[..self.tag_length])?;
+            Ok(())
+        })
     }
 
     /// Returns the plaintext, after the tag at the end of the data has proved it. Raises InvalidTag.
@@ -58,9 +62,8 @@ impl Sm4Gcm {
         data_and_tag: Buffer,
         aad: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        open(py, &data_and_tag, self.tag_length, |out, tag| {
-            self.gcm.decrypt(&nonce, &aad, out, tag)
-        })
+        let (data, tag) = cut_tag(&data_and_tag, self.tag_length)?;
+        filled(py, data.len(), |room| self.gcm.decrypt_to(&nonce, &aad, data, tag, room, &mut []))
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -95,7 +98,12 @@ impl Sm4Ccm {
         data: Buffer,
         aad: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        seal(py, &data, self.0.tag_length(), |out| self.0.encrypt(&nonce, &aad, out))
+        let tag_length = self.0.tag_length();
+        filled(py, data.len() + tag_length, |room| {
+            let tag = self.0.encrypt(&nonce, &aad, room.write(&data)?)?;
+            room.write(&tag[..tag_length])?;
+            Ok(())
+        })
     }
 
     /// Returns the plaintext, after the tag at the end of the data has proved it. Raises InvalidTag.
@@ -110,8 +118,8 @@ impl Sm4Ccm {
         data_and_tag: Buffer,
         aad: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let tag_length = self.0.tag_length();
-        open(py, &data_and_tag, tag_length, |out, tag| self.0.decrypt(&nonce, &aad, out, tag))
+        let (data, tag) = cut_tag(&data_and_tag, self.0.tag_length())?;
+        filled(py, data.len(), |room| self.0.decrypt(&nonce, &aad, room.write(data)?, tag))
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -157,9 +165,8 @@ fn sm4_cbc_encrypt<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (key, iv) = (Key::new(fixed("SM4 key", &key)?), fixed("SM4-CBC iv", &iv)?);
     whole_blocks(&data, padding)?;
-    PyBytes::new_with(py, cbc::encrypted_length(data.len(), padding), |out| {
-        detached(py, data.len(), || cbc::encrypt_to(&key, iv, &data, out)).map_err(raise)
-    })
+    let length = cbc::encrypted_length(data.len(), padding);
+    filled(py, length, |room| cbc::encrypt_to(&key, iv, &data, padding, room))
 }
 
 /// Returns the plaintext of CBC (GB/T 17964-2021).
@@ -177,10 +184,8 @@ fn sm4_cbc_decrypt<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (key, iv) = (Key::new(fixed("SM4 key", &key)?), fixed("SM4-CBC iv", &iv)?);
     whole_blocks(&data, false)?;
-    let length = cbc::decrypted_length(&key, iv, &data, padding).map_err(raise)?;
-    PyBytes::new_with(py, length, |out| {
-        detached(py, length, || cbc::decrypt_to(&key, iv, &data, out)).map_err(raise)
-    })
+    let message = cbc::Message::new(&key, iv, &data, padding).map_err(raise)?;
+    filled(py, message.length(), |room| message.decrypt_to(room))
 }
 
 /// Returns the data encrypted or decrypted in counter mode (GB/T 17964-2021).
@@ -195,10 +200,7 @@ fn sm4_ctr<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let key = Key::new(fixed("SM4 key", &key)?);
     let mut ctr = Ctr::new(key, fixed("SM4-CTR counter block", &nonce)?);
-    in_place(py, &data, |out| {
-        ctr.apply(out);
-        Ok(())
-    })
+    filled(py, data.len(), |room| ctr.apply_to(&data, room))
 }
 
 /// Returns a data unit encrypted in XTS mode under two keys of 16 bytes.
@@ -215,7 +217,7 @@ fn sm4_xts_encrypt<'py>(
     standard: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (xts, tweak) = (xts(&key, standard)?, fixed("SM4-XTS tweak", &tweak)?);
-    in_place(py, &data, |out| xts.encrypt(tweak, out))
+    filled(py, data.len(), |room| xts.encrypt(tweak, room.write(&data)?))
 }
 
 /// Returns a data unit decrypted in XTS mode; as `xts_encrypt`.
@@ -229,7 +231,7 @@ fn sm4_xts_decrypt<'py>(
     standard: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (xts, tweak) = (xts(&key, standard)?, fixed("SM4-XTS tweak", &tweak)?);
-    in_place(py, &data, |out| xts.decrypt(tweak, out))
+    filled(py, data.len(), |room| xts.decrypt(tweak, room.write(&data)?))
 }
 
 fn xts(key: &[u8], standard: &str) -> PyResult<Xts> {
@@ -248,46 +250,11 @@ fn whole_blocks(data: &[u8], padding: bool) -> PyResult<()> {
     Err(usage(format!("CBC data: expected a multiple of 16 bytes, received {}", data.len())))
 }
 
-fn seal<'py>(
-    py: Python<'py>,
-    data: &[u8],
-    tag_length: usize,
-    act: impl FnOnce(&mut [u8]) -> Result<[u8; 16], Error> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, data.len() + tag_length, |out| {
-        let (text, tag) = out.split_at_mut(data.len());
-        text.copy_from_slice(data);
-        let whole = detached(py, data.len(), || act(text)).map_err(raise)?;
-        tag.copy_from_slice(&whole[..tag_length]);
-        Ok(())
-    })
-}
-
-fn open<'py>(
-    py: Python<'py>,
-    data_and_tag: &[u8],
-    tag_length: usize,
-    act: impl FnOnce(&mut [u8], &[u8]) -> Result<(), Error> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let Some(length) = data_and_tag.len().checked_sub(tag_length) else {
-        return Err(raise(Error::InvalidTag));
-    };
-    let (text, tag) = data_and_tag.split_at(length);
-    PyBytes::new_with(py, length, |out| {
-        out.copy_from_slice(text);
-        detached(py, length, || act(out, tag)).map_err(raise)
-    })
-}
-
-pub fn in_place<'py>(
-    py: Python<'py>,
-    data: &[u8],
-    act: impl FnOnce(&mut [u8]) -> Result<(), Error> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, data.len(), |out| {
-        out.copy_from_slice(data);
-        detached(py, data.len(), || act(out)).map_err(raise)
-    })
+/// The data and its tag.
+fn cut_tag(data_and_tag: &[u8], tag_length: usize) -> PyResult<(&[u8], &[u8])> {
+    let length = data_and_tag.len().checked_sub(tag_length);
+    let cut = length.map(|length| data_and_tag.split_at(length));
+    cut.ok_or_else(|| raise(Error::InvalidTag))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,16 +1,16 @@
 //! SM4 on messages that come in pieces.
 
 use meterseal_core::error::Error;
-use meterseal_core::sm4::Key;
 use meterseal_core::sm4::cbc::{Decryptor, Encryptor};
 use meterseal_core::sm4::ctr::Ctr;
 use meterseal_core::sm4::gcm::{Gcm, Stream};
+use meterseal_core::sm4::{BLOCK_SIZE, Key};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Buffer, EMPTY};
-use crate::convert::{detached, fixed, not_pickled, raise, usage};
-use crate::sm4::in_place;
+use crate::convert::{fixed, not_pickled, raise, usage};
+use crate::output::filled;
 
 enum Mode {
     CbcEncryptor(Encryptor),
@@ -39,22 +39,15 @@ impl Sm4Cipher {
 
     /// Takes in more of the message and returns what is ready of the result.
     fn update<'py>(&mut self, py: Python<'py>, data: Buffer) -> PyResult<Bound<'py, PyBytes>> {
-        let mut out = Vec::new();
         match self.0.as_mut().ok_or_else(finished)? {
             Mode::CbcEncryptor(cbc) => {
-                detached(py, data.len(), || cbc.update(&data, &mut out));
+                filled(py, cbc.ready(data.len()), |room| cbc.update(&data, room))
             }
             Mode::CbcDecryptor(cbc) => {
-                detached(py, data.len(), || cbc.update(&data, &mut out));
+                filled(py, cbc.ready(data.len()), |room| cbc.update(&data, room))
             }
-            Mode::Ctr(ctr) => {
-                return in_place(py, &data, |out| {
-                    ctr.apply(out);
-                    Ok(())
-                });
-            }
+            Mode::Ctr(ctr) => filled(py, data.len(), |room| ctr.apply_to(&data, room)),
         }
-        Ok(PyBytes::new(py, &out))
     }
 
     /// Ends the message and returns the rest of the result.
@@ -62,14 +55,12 @@ impl Sm4Cipher {
     /// Raises UsageError if the message is not whole blocks where it must be, DecryptionFailed if
     /// its padding is wrong.
     fn finalize<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let mut out = Vec::new();
-        match self.0.take().ok_or_else(finished)? {
-            Mode::CbcEncryptor(cbc) => cbc.finalize(&mut out),
-            Mode::CbcDecryptor(cbc) => cbc.finalize(&mut out),
+        let mode = self.0.take().ok_or_else(finished)?;
+        filled(py, BLOCK_SIZE, |room| match mode {
+            Mode::CbcEncryptor(cbc) => cbc.finalize(room),
+            Mode::CbcDecryptor(cbc) => cbc.finalize(room),
             Mode::Ctr(_) => Ok(()),
-        }
-        .map_err(raise)?;
-        Ok(PyBytes::new(py, &out))
+        })
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -97,7 +88,7 @@ impl GcmEncryptor {
     /// Raises UsageError after `finalize` and beyond 2^36 - 32 bytes of one message.
     fn update<'py>(&mut self, py: Python<'py>, data: Buffer) -> PyResult<Bound<'py, PyBytes>> {
         let stream = self.stream.as_mut().ok_or_else(finished)?;
-        in_place(py, &data, |out| stream.apply(out))
+        filled(py, data.len(), |room| stream.apply_to(&data, room))
     }
 
     /// Ends the message and returns nothing more: `tag` is then there.
@@ -138,7 +129,7 @@ impl GcmDecryptor {
     /// Raises UsageError after `finalize` and beyond 2^36 - 32 bytes of one message.
     fn update<'py>(&mut self, py: Python<'py>, data: Buffer) -> PyResult<Bound<'py, PyBytes>> {
         let stream = self.0.as_mut().ok_or_else(finished)?;
-        in_place(py, &data, |out| stream.apply(out))
+        filled(py, data.len(), |room| stream.apply_to(&data, room))
     }
 
     /// Ends the message and checks its tag of 12 to 16 bytes. Raises InvalidTag.

@@ -6,9 +6,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Buffer;
-use crate::convert::{detached, fixed, not_pickled, raise, usage};
+use crate::convert::{fixed, not_pickled, raise, usage};
 use crate::kdf::derive;
-use crate::record::{opened, rest_of};
+use crate::output::{filled, written};
+use crate::record::rest_of;
 
 fn algorithm(name: &str) -> PyResult<Algorithm> {
     match name {
@@ -197,9 +198,7 @@ impl Tls13Sealer {
         data: Buffer,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let length = self.0.sealed_length(data.len()).map_err(raise)?;
-        PyBytes::new_with(py, length, |out| {
-            detached(py, length, || self.0.seal(content_type, &data, out)).map_err(raise)
-        })
+        filled(py, length, |room| self.0.seal(content_type, &data, room))
     }
 
     /// Takes the keys that follow these (RFC 8446, 7.2).
@@ -245,9 +244,9 @@ impl Tls13Opener {
         py: Python<'py>,
         record: Buffer,
     ) -> PyResult<(u8, Bound<'py, PyBytes>)> {
-        let opened = detached(py, record.len(), || self.0.open(&record));
-        let (content_type, content) = opened.map_err(raise)?;
-        Ok((content_type, PyBytes::new(py, content)))
+        let length = tls13::Opener::opened_length(record.len());
+        let (content, content_type) = written(py, length, |room| self.0.open(&record, room))?;
+        Ok((content_type, content))
     }
 
     /// Opens the records of application data that stand whole at `start` of a stream, one after the
@@ -264,7 +263,7 @@ impl Tls13Opener {
     ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
         let rest = rest_of(&stream, start)?;
         let length = self.0.run_length(rest);
-        let (content, taken) = opened(py, length, |out| self.0.open_run(rest, out))?;
+        let (content, taken) = written(py, length, |room| Ok(self.0.open_run(rest, room)))?;
         Ok((content, start + taken))
     }
 

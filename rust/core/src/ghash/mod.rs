@@ -9,6 +9,7 @@ mod portable;
 
 use zeroize::Zeroize;
 
+use crate::memory::Waiting;
 use crate::sm4::{BLOCK_SIZE, Block};
 
 /// How many powers of H are kept, hence how many blocks are reduced together.
@@ -22,6 +23,8 @@ type Element = [u64; 2];
 pub struct GhashKey {
     /// (x H)^16 to (x H)^1; the portable back-end uses the last.
     powers: [Element; POWERS],
+    /// The same, [`fold`]ed.
+    folded: [Element; POWERS],
 }
 
 impl GhashKey {
@@ -35,13 +38,14 @@ impl GhashKey {
             let (a, b) = (powers[POWERS - half], powers[POWERS - (exponent - half)]);
             powers[POWERS - exponent] = arch::multiply(a, b);
         }
-        Self { powers }
+        Self { powers, folded: powers.map(fold) }
     }
 }
 
 impl Drop for GhashKey {
     fn drop(&mut self) {
         self.powers.as_flattened_mut().zeroize();
+        self.folded.as_flattened_mut().zeroize();
     }
 }
 
@@ -49,48 +53,46 @@ impl Drop for GhashKey {
 #[derive(Clone)]
 pub struct Ghash {
     sum: Element,
-    /// What waits: blocks that are hashed together cost less.
-    buffer: [Block; POWERS],
-    /// Bytes of the buffer that wait, fewer than all.
-    filled: usize,
+    /// Blocks that are hashed together cost less. Never full; ciphertext or additional data, and
+    /// no secret.
+    waiting: Waiting<BATCH>,
 }
 
-/// Bytes of the buffer.
-const BUFFER_SIZE: usize = POWERS * BLOCK_SIZE;
+/// Bytes that share a reduction.
+pub const BATCH: usize = POWERS * BLOCK_SIZE;
 
 impl Ghash {
     /// A hash of nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { sum: [0; 2], buffer: [[0; BLOCK_SIZE]; POWERS], filled: 0 }
+        Self { sum: [0; 2], waiting: Waiting::new() }
     }
 
     /// Takes in more data, in pieces of any size.
     pub fn update(&mut self, key: &GhashKey, mut data: &[u8]) {
-        if self.filled > 0 {
+        if self.waits() > 0 {
             // Data by the batch is hashed where it stands, if what waits ends with a block.
-            let ends = data.len() >= BUFFER_SIZE && self.filled.is_multiple_of(BLOCK_SIZE);
-            let taken = if ends { 0 } else { data.len().min(BUFFER_SIZE - self.filled) };
-            self.keep(&data[..taken]);
+            let ends = data.len() >= BATCH && self.waits().is_multiple_of(BLOCK_SIZE);
+            let taken = if ends { 0 } else { data.len().min(self.waiting.left()) };
+            self.waiting.push(&data[..taken]);
             data = &data[taken..];
-            if !ends && self.filled < BUFFER_SIZE {
+            if !ends && self.waiting.left() > 0 {
                 return;
             }
             self.flush(key);
         }
-        let (batches, rest) = data.split_at(data.len() - data.len() % BUFFER_SIZE);
+        let (batches, rest) = data.split_at(data.len() - data.len() % BATCH);
         if !batches.is_empty() {
-            arch::update(&mut self.sum, &key.powers, batches.as_chunks().0);
+            arch::update(&mut self.sum, key, batches.as_chunks().0);
         }
-        self.keep(rest);
+        self.waiting.push(rest);
     }
 
     /// Fills the current block with zeros.
     pub fn pad(&mut self, key: &GhashKey) {
-        let end = self.filled.next_multiple_of(BLOCK_SIZE);
-        self.buffer.as_flattened_mut()[self.filled..end].fill(0);
-        self.filled = end;
-        if self.filled == BUFFER_SIZE {
+        let zeros = self.waits().next_multiple_of(BLOCK_SIZE) - self.waits();
+        self.waiting.push(&[0; BLOCK_SIZE][..zeros]);
+        if self.waiting.left() == 0 {
             self.flush(key);
         }
     }
@@ -103,16 +105,15 @@ impl Ghash {
         to_block(self.sum)
     }
 
-    fn keep(&mut self, data: &[u8]) {
-        let end = self.filled + data.len();
-        self.buffer.as_flattened_mut()[self.filled..end].copy_from_slice(data);
-        self.filled = end;
+    /// Bytes that wait.
+    fn waits(&self) -> usize {
+        BATCH - self.waiting.left()
     }
 
     /// Hashes the blocks that wait.
     fn flush(&mut self, key: &GhashKey) {
-        arch::update(&mut self.sum, &key.powers, &self.buffer[..self.filled / BLOCK_SIZE]);
-        self.filled = 0;
+        arch::update(&mut self.sum, key, self.waiting.bytes().as_chunks().0);
+        self.waiting.clear();
     }
 }
 
@@ -124,7 +125,6 @@ impl Default for Ghash {
 
 impl Drop for Ghash {
     fn drop(&mut self) {
-        // What waits is ciphertext or additional data, and no secret.
         self.sum.zeroize();
     }
 }
@@ -143,6 +143,11 @@ fn from_block(block: &Block) -> Element {
 
 fn to_block(element: Element) -> Block {
     (u128::from(element[1]) << 64 | u128::from(element[0])).to_be_bytes()
+}
+
+/// The sum of the two halves, twice, of which Karatsuba's multiplication makes its third product.
+fn fold(a: Element) -> Element {
+    [a[0] ^ a[1]; 2]
 }
 
 /// x times an element; x^128 = x^127 + x^126 + x^121 + 1.

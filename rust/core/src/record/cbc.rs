@@ -14,6 +14,7 @@ use crate::ct;
 use crate::drbg::{Purpose, System};
 use crate::error::Error;
 use crate::hmac::HmacSm3;
+use crate::memory::Room;
 use crate::sm3::{DIGEST_SIZE, Digest, many};
 use crate::sm4::{self, BLOCK_SIZE, Block, KEY_SIZE, cbc};
 
@@ -88,11 +89,16 @@ impl CbcSealer {
     ///
     /// # Errors
     /// [`Error::Exhausted`] if the key may not seal so many more records,
-    /// [`Error::RandomnessFailure`] if there is no IV to be had, [`Error::InvalidInput`] if `out`
-    /// has not [`CbcSealer::sealed_length`] bytes.
-    pub fn seal(&mut self, content_type: u8, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        if out.len() != self.sealed_length(data.len())? {
-            return Err(Error::InvalidInput("the output has not the length of the records"));
+    /// [`Error::RandomnessFailure`] if there is no IV to be had, [`Error::InvalidInput`] if there
+    /// is no room for [`CbcSealer::sealed_length`] bytes.
+    pub fn seal(
+        &mut self,
+        content_type: u8,
+        data: &[u8],
+        room: &mut Room<'_>,
+    ) -> Result<(), Error> {
+        if room.left() < self.sealed_length(data.len())? {
+            return Err(Error::InvalidInput("the output is too short for the records"));
         }
         let count = data.len().div_ceil(MAX_FRAGMENT).max(1);
         if self.sequence + count as u64 > DEFAULT_RECORD_LIMIT {
@@ -101,14 +107,14 @@ impl CbcSealer {
         let fragments = data.chunks(MAX_FRAGMENT).chain(data.is_empty().then_some(data));
         let fragments: Vec<_> = fragments.collect();
         let macs = self.macs(content_type, &fragments);
-        let records = out.chunks_mut(record_length(MAX_FRAGMENT));
-        let (mut chains, mut streams) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for ((fragment, mac), record) in fragments.into_iter().zip(&macs).zip(records) {
-            let (iv, blocks) = self.write_record(content_type, fragment, mac, record)?;
-            chains.push(iv);
-            streams.push(blocks);
+        let (start, mut chains) = (room.written().len(), Vec::with_capacity(count));
+        for (fragment, mac) in fragments.into_iter().zip(&macs) {
+            chains.push(self.write_record(content_type, fragment, mac, room)?);
         }
+        let records = room.written()[start..].chunks_mut(record_length(MAX_FRAGMENT));
+        let blocks = records.map(|record| record[HEADER_SIZE + BLOCK_SIZE..].as_chunks_mut().0);
         // Side by side, as the MACs: one chain alone would be slower by far.
+        let mut streams: Vec<_> = blocks.collect();
         self.protection.key.encrypt_chains::<true>(&mut chains, &mut streams);
         Ok(())
     }
@@ -123,29 +129,27 @@ impl CbcSealer {
         many::hmac_all(&self.protection.mac.states(), &messages.collect::<Vec<_>>())
     }
 
-    /// Writes a record as it is before encryption, and gives its IV and what is to be encrypted.
-    fn write_record<'a>(
+    /// Writes a record as it is before encryption, and gives its IV.
+    fn write_record(
         &mut self,
         content_type: u8,
         fragment: &[u8],
         mac: &Digest,
-        record: &'a mut [u8],
-    ) -> Result<(Block, &'a mut [Block]), Error> {
+        room: &mut Room<'_>,
+    ) -> Result<Block, Error> {
         let mut iv = [0; BLOCK_SIZE];
         System::fill_with(Purpose::General, b"record IV", &mut iv)?;
-        let (header, body) = record.split_at_mut(HEADER_SIZE);
-        header[0] = content_type;
-        header[1..3].copy_from_slice(&self.version);
-        header[3..].copy_from_slice(&(body.len() as u16).to_be_bytes());
-        let (explicit, body) = body.split_at_mut(BLOCK_SIZE);
-        explicit.copy_from_slice(&iv);
-        let (text, end) = body.split_at_mut(fragment.len());
-        let (tag, padding) = end.split_at_mut(MAC_SIZE);
-        text.copy_from_slice(fragment);
-        tag.copy_from_slice(mac);
-        padding.fill(padding.len() as u8 - 1);
+        let [first, second] = self.version;
+        let body = record_length(fragment.len()) - HEADER_SIZE;
+        let [high, low] = (body as u16).to_be_bytes();
+        room.write(&[content_type, first, second, high, low])?;
+        room.write(&iv)?;
+        room.write(fragment)?;
+        room.write(mac)?;
+        let padding = body - BLOCK_SIZE - fragment.len() - MAC_SIZE;
+        room.write(&[padding as u8 - 1; BLOCK_SIZE][..padding])?;
         self.sequence += 1;
-        Ok((iv, body.as_chunks_mut().0))
+        Ok(iv)
     }
 }
 
@@ -290,6 +294,7 @@ fn mac_header(sequence: u64, content_type: u8, version: [u8; 2], fragment: usize
 mod tests {
     use super::*;
     use crate::kdf::PrfHash;
+    use crate::memory;
     use crate::test_support::on_every_backend;
 
     const VERSION: u16 = 0x0101;
@@ -315,9 +320,11 @@ mod tests {
     }
 
     fn seal(sealer: &mut CbcSealer, data: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; sealer.sealed_length(data.len()).unwrap_or_default()];
-        assert_eq!(sealer.seal(23, data, &mut out), Ok(()));
-        out
+        let length = sealer.sealed_length(data.len()).unwrap_or_default();
+        let sealed = memory::vector(length, |room| sealer.seal(23, data, room));
+        let (records, ()) = sealed.unwrap_or_default();
+        assert_eq!(records.len(), length);
+        records
     }
 
     fn open(record: &[u8]) -> Result<Vec<u8>, Error> {
@@ -364,9 +371,10 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_another_length_is_refused() {
+    fn too_short_an_output_is_refused() {
         let (mut sealer, _) = pair();
-        assert!(matches!(sealer.seal(23, b"data", &mut [0; 68]), Err(Error::InvalidInput(_))));
+        let sealed = memory::vector(68, |room| sealer.seal(23, b"data", room));
+        assert!(matches!(sealed, Err(Error::InvalidInput(_))));
         assert_eq!(sealer.sequence(), 0);
     }
 

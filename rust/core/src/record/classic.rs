@@ -6,9 +6,10 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::run::{self, Run};
+use super::run;
 use crate::error::Error;
 use crate::kdf::{PrfHash, tls12_prf};
+use crate::memory::Room;
 use crate::sm4::KEY_SIZE;
 use crate::sm4::gcm::{Gcm, TAG_SIZE};
 
@@ -199,21 +200,23 @@ impl GcmSealer {
     ///
     /// # Errors
     /// [`Error::Exhausted`] if the key may not seal so many more records (nothing is sealed),
-    /// [`Error::InvalidInput`] if `out` has not [`GcmSealer::sealed_length`] bytes.
-    pub fn seal(&mut self, content_type: u8, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        if out.len() != self.sealed_length(data.len())? {
-            return Err(Error::InvalidInput("the output has not the length of the records"));
+    /// [`Error::InvalidInput`] if there is no room for [`GcmSealer::sealed_length`] bytes.
+    pub fn seal(
+        &mut self,
+        content_type: u8,
+        data: &[u8],
+        room: &mut Room<'_>,
+    ) -> Result<(), Error> {
+        if room.left() < self.sealed_length(data.len())? {
+            return Err(Error::InvalidInput("the output is too short for the records"));
         }
         let count = self.count(data.len()) as u64;
         if self.sequence.checked_add(count).is_none_or(|end| end > self.limits.records) {
             return Err(Error::Exhausted);
         }
-        if data.is_empty() {
-            return self.seal_record(content_type, data, out);
-        }
-        let records = out.chunks_mut(self.limits.fragment + OVERHEAD);
-        for (fragment, record) in data.chunks(self.limits.fragment).zip(records) {
-            self.seal_record(content_type, fragment, record)?;
+        let fragments = data.chunks(self.limits.fragment).chain(data.is_empty().then_some(data));
+        for fragment in fragments {
+            self.seal_record(content_type, fragment, room)?;
         }
         Ok(())
     }
@@ -226,19 +229,18 @@ impl GcmSealer {
         &mut self,
         content_type: u8,
         fragment: &[u8],
-        record: &mut [u8],
+        room: &mut Room<'_>,
     ) -> Result<(), Error> {
-        let (header, body) = record.split_at_mut(HEADER_SIZE);
-        let (explicit, body) = body.split_at_mut(EXPLICIT_NONCE_SIZE);
-        let (text, tag) = body.split_at_mut(fragment.len());
-        header[0] = content_type;
-        header[1..3].copy_from_slice(&self.version);
+        let [first, second] = self.version;
         let length = (EXPLICIT_NONCE_SIZE + fragment.len() + TAG_SIZE) as u16;
-        header[3..].copy_from_slice(&length.to_be_bytes());
-        explicit.copy_from_slice(&self.sequence.to_be_bytes());
+        let [high, low] = length.to_be_bytes();
+        room.write(&[content_type, first, second, high, low])?;
+        let explicit = self.sequence.to_be_bytes();
+        room.write(&explicit)?;
         let aad = additional_data(self.sequence, content_type, self.version, fragment.len());
-        let nonce = self.protection.nonce(explicit);
-        tag.copy_from_slice(&self.protection.gcm.encrypt_to(&nonce, &aad, &[fragment], text)?);
+        let nonce = self.protection.nonce(&explicit);
+        let tag = self.protection.gcm.encrypt_to(&nonce, &aad, &[fragment], room)?;
+        room.write(&tag)?;
         self.sequence += 1;
         Ok(())
     }
@@ -282,19 +284,20 @@ impl GcmOpener {
         record.saturating_sub(OVERHEAD)
     }
 
-    /// Opens one whole record, with its header, into `out` of [`GcmOpener::opened_length`] bytes.
+    /// Opens one whole record, with its header: [`GcmOpener::opened_length`] bytes.
     ///
-    /// After any error the opener opens nothing more.
+    /// After any error the opener opens nothing more, and nothing has been written.
     ///
     /// # Errors
     /// [`Error::InvalidTag`] if the record is not what the peer sealed: too short, of another
     /// length than its header says, of another version, or forged. [`Error::InvalidInput`] if its
-    /// plaintext would be longer than allowed, [`Error::Exhausted`] if the sequence number ends.
-    pub fn open(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    /// plaintext would be longer than allowed or there is not so much room, [`Error::Exhausted`] if
+    /// the sequence number ends.
+    pub fn open(&mut self, record: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
         if self.dead {
             return Err(Error::InvalidTag);
         }
-        let result = self.open_record(record, out);
+        let result = self.open_record(record, room);
         self.dead = result.is_err();
         result
     }
@@ -305,19 +308,17 @@ impl GcmOpener {
         self.run(stream).map(|record| record.len() - OVERHEAD).sum()
     }
 
-    /// Opens the records of application data that stand whole at the front of `stream`, into `out`
-    /// of [`GcmOpener::run_length`] bytes.
+    /// Opens the records of application data that stand whole at the front of `stream`, as far as
+    /// there is room: [`GcmOpener::run_length`] bytes are enough. Gives how much of it they take.
     ///
     /// The first record that is empty or does not open ends the run and is left as it was found,
     /// for [`GcmOpener::open`] to say what is wrong with it.
-    pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
+    pub fn open_run(&mut self, stream: &[u8], room: &mut Room<'_>) -> usize {
         if self.dead {
-            return Run::default();
+            return 0;
         }
-        let records = self.run(stream);
-        run::open_each(records, OVERHEAD, out, |record, content| {
-            self.open_record(record, content).is_ok()
-        })
+        let opened = self.run(stream).take_while(|record| self.open_record(record, room).is_ok());
+        opened.map(<[u8]>::len).sum()
     }
 
     fn run<'a>(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
@@ -325,7 +326,7 @@ impl GcmOpener {
         run::records(stream, self.version, lengths, OVERHEAD)
     }
 
-    fn open_record(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    fn open_record(&mut self, record: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
         let next = self.sequence.checked_add(1).ok_or(Error::Exhausted)?;
         let (header, body) = record.split_at_checked(HEADER_SIZE).ok_or(Error::InvalidTag)?;
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
@@ -337,12 +338,9 @@ impl GcmOpener {
         }
         let (explicit, body) = body.split_at(EXPLICIT_NONCE_SIZE);
         let (text, tag) = body.split_at(body.len() - TAG_SIZE);
-        if out.len() != text.len() {
-            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
-        }
         let aad = additional_data(self.sequence, header[0], self.version, text.len());
         let nonce = self.protection.nonce(explicit);
-        self.protection.gcm.decrypt_to(&nonce, &aad, text, tag, [out, &mut []])?;
+        self.protection.gcm.decrypt_to(&nonce, &aad, text, tag, room, &mut [])?;
         self.sequence = next;
         Ok(())
     }
@@ -361,6 +359,7 @@ fn additional_data(sequence: u64, content_type: u8, version: [u8; 2], length: us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory;
     use crate::test_support::{hex, on_every_backend};
 
     const VERSION: u16 = 0x0303;
@@ -376,15 +375,22 @@ mod tests {
     }
 
     fn seal(sealer: &mut GcmSealer, data: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut out = vec![0; sealer.sealed_length(data.len())?];
-        sealer.seal(23, data, &mut out)?;
-        Ok(out)
+        let length = sealer.sealed_length(data.len())?;
+        let (records, ()) = memory::vector(length, |room| sealer.seal(23, data, room))?;
+        assert_eq!(records.len(), length);
+        Ok(records)
     }
 
     fn open(opener: &mut GcmOpener, record: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut out = vec![0; GcmOpener::opened_length(record.len())];
-        opener.open(record, &mut out)?;
-        Ok(out)
+        let length = GcmOpener::opened_length(record.len());
+        Ok(memory::vector(length, |room| opener.open(record, room))?.0)
+    }
+
+    /// How much of a stream a run takes, and its content.
+    fn open_run(opener: &mut GcmOpener, stream: &[u8]) -> (usize, Vec<u8>) {
+        let run =
+            memory::vector(opener.run_length(stream), |room| Ok(opener.open_run(stream, room)));
+        run.map(|(content, taken)| (taken, content)).unwrap_or_default()
     }
 
     #[test]
@@ -446,19 +452,15 @@ mod tests {
         let records = on_every_backend(|| {
             let (mut sealer, mut opener) = pair(limits);
             let records = seal(&mut sealer, &[5; 25]).unwrap_or_default();
-            let mut out = vec![0; opener.run_length(&records)];
-            let run = opener.open_run(&records, &mut out);
-            assert_eq!(run, Run { taken: records.len(), content: 25 });
-            assert_eq!((out, opener.sequence()), (vec![5; 25], 3));
+            assert_eq!(open_run(&mut opener, &records), (records.len(), vec![5; 25]));
+            assert_eq!(opener.sequence(), 3);
             records
         });
         for cut in 0..records.len() {
             let (_, mut opener) = pair(limits);
-            let mut out = vec![0; opener.run_length(&records[..cut])];
             let whole = cut / 39;
-            let run = opener.open_run(&records[..cut], &mut out);
-            assert_eq!(run, Run { taken: 39 * whole, content: 10 * whole });
-            assert_eq!(out, vec![5; 10 * whole]);
+            let run = open_run(&mut opener, &records[..cut]);
+            assert_eq!(run, (39 * whole, vec![5; 10 * whole]));
         }
     }
 
@@ -475,16 +477,13 @@ mod tests {
             let (_, mut opener) = pair(limits);
             stream.truncate(good);
             stream.extend_from_slice(odd);
-            let mut out = vec![0; opener.run_length(&stream)];
-            let run = opener.open_run(&stream, &mut out);
-            assert_eq!(run, Run { taken: good, content: 10 });
-            assert!(out[10..].iter().all(|byte| *byte == 0), "nothing unauthentic came out");
+            assert_eq!(open_run(&mut opener, &stream), (good, vec![5; 10]));
             let after = if odd == &empty { Ok(Vec::new()) } else { Err(Error::InvalidTag) };
             assert_eq!(open(&mut opener, odd), after);
         }
         let (_, mut dead) = pair(limits);
         assert!(open(&mut dead, &altered).is_err());
-        assert_eq!(dead.open_run(&stream, &mut [0; 10]), Run::default());
+        assert_eq!(open_run(&mut dead, &stream), (0, vec![]));
     }
 
     #[test]

@@ -12,35 +12,6 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 /// though never more than the peer has sent.
 const MOST_CONTENT: usize = 1 << 20;
 
-/// What became of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
-    /// Bytes of the stream that are used up.
-    pub taken: usize,
-    /// Bytes of content that came out.
-    pub content: usize,
-}
-
-/// Opens records one after the other into `out`, until one is refused by `open`, which gets the
-/// record and room for its content.
-pub(super) fn open_each<'a>(
-    records: impl Iterator<Item = &'a [u8]>,
-    overhead: usize,
-    out: &mut [u8],
-    mut open: impl FnMut(&[u8], &mut [u8]) -> bool,
-) -> Run {
-    let mut run = Run::default();
-    for record in records {
-        let end = run.content + record.len() - overhead;
-        let Some(content) = out.get_mut(run.content..end) else { break };
-        if !open(record, content) {
-            break;
-        }
-        run = Run { taken: run.taken + record.len(), content: end };
-    }
-    run
-}
-
 /// The whole records at the front of a stream that may be a run: of application data by their
 /// header, of the version, of a length within `lengths`, of which `overhead` is not content.
 pub(super) fn records(

@@ -4,11 +4,12 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::run::{self, APPLICATION_DATA, Run};
+use super::run::{self, APPLICATION_DATA};
 use super::tls13_ccm;
 use super::tls13_schedule::TrafficSecret;
 use crate::ct;
 use crate::error::Error;
+use crate::memory::Room;
 use crate::sm4::KEY_SIZE;
 use crate::sm4::ccm::Ccm;
 use crate::sm4::gcm::{Gcm, TAG_SIZE};
@@ -59,11 +60,26 @@ enum Aead {
 }
 
 impl Aead {
-    fn decrypt(&self, nonce: &[u8], aad: &[u8], data: &mut [u8], tag: &[u8]) -> Result<(), Error> {
-        match self {
-            Self::Gcm(gcm) => gcm.decrypt(nonce, aad, data, tag),
-            Self::Ccm(ccm) => ccm.decrypt(nonce, aad, data, tag),
+    fn decrypt_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        data: &[u8],
+        tag: &[u8],
+        room: &mut Room<'_>,
+        last: &mut [u8; 1],
+    ) -> Result<(), Error> {
+        let ccm = match self {
+            Self::Gcm(gcm) => return gcm.decrypt_to(nonce, aad, data, tag, room, last),
+            Self::Ccm(ccm) => ccm,
+        };
+        let mut plain = Zeroizing::new(data.to_vec());
+        ccm.decrypt(nonce, aad, &mut plain, tag)?;
+        if let Some((content, end)) = plain.split_last_chunk() {
+            room.write(content)?;
+            *last = *end;
         }
+        Ok(())
     }
 }
 
@@ -184,22 +200,27 @@ impl Sealer {
     ///
     /// # Errors
     /// [`Error::Exhausted`] if the key may not seal so many more records (nothing is sealed),
-    /// [`Error::InvalidInput`] if `out` has not [`Sealer::sealed_length`] bytes.
-    pub fn seal(&mut self, content_type: u8, data: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        if out.len() != self.sealed_length(data.len())? {
-            return Err(Error::InvalidInput("the output has not the length of the records"));
+    /// [`Error::InvalidInput`] if there is no room for [`Sealer::sealed_length`] bytes.
+    pub fn seal(
+        &mut self,
+        content_type: u8,
+        data: &[u8],
+        room: &mut Room<'_>,
+    ) -> Result<(), Error> {
+        if room.left() < self.sealed_length(data.len())? {
+            return Err(Error::InvalidInput("the output is too short for the records"));
         }
         let count = self.count(data.len()) as u64;
         if self.sequence().checked_add(count).is_none_or(|end| end > self.limit) {
             return Err(Error::Exhausted);
         }
-        let size = self.fragment + OVERHEAD;
-        let fragments = data.chunks(self.fragment).chain(data.is_empty().then_some(data));
-        for (fragment, record) in fragments.zip(out.chunks_mut(size)) {
-            self.begin_record(content_type, fragment, record)?;
+        let start = room.written().len();
+        for fragment in data.chunks(self.fragment).chain(data.is_empty().then_some(data)) {
+            self.begin_record(content_type, fragment, room)?;
         }
         if let Aead::Ccm(ccm) = &self.protection.aead {
-            tls13_ccm::seal(ccm, self.protection.nonces(), out, size)?;
+            let (nonces, records) = (self.protection.nonces(), &mut room.written()[start..]);
+            tls13_ccm::seal(ccm, nonces, records, self.fragment + OVERHEAD)?;
             self.protection.sequence += count;
         }
         Ok(())
@@ -214,20 +235,21 @@ impl Sealer {
         &mut self,
         content_type: u8,
         fragment: &[u8],
-        record: &mut [u8],
+        room: &mut Room<'_>,
     ) -> Result<(), Error> {
-        let (header, body) = record.split_at_mut(HEADER_SIZE);
+        let length = (fragment.len() + 1 + TAG_SIZE) as u16;
+        let mut header = [0; HEADER_SIZE];
         header[..3].copy_from_slice(&OUTER);
-        header[3..].copy_from_slice(&(body.len() as u16).to_be_bytes());
-        let (inner, tag) = body.split_at_mut(fragment.len() + 1);
+        header[3..].copy_from_slice(&length.to_be_bytes());
+        room.write(&header)?;
+        let parts = [fragment, &[content_type]];
         if let Aead::Gcm(gcm) = &self.protection.aead {
-            let (nonce, parts) = (self.protection.nonce(), [fragment, &[content_type]]);
-            tag.copy_from_slice(&gcm.encrypt_to(&nonce, header, &parts, inner)?);
+            let tag = gcm.encrypt_to(&self.protection.nonce(), &header, &parts, room)?;
+            room.write(&tag)?;
             self.protection.sequence += 1;
         } else {
-            let (content, last) = inner.split_at_mut(fragment.len());
-            content.copy_from_slice(fragment);
-            last.fill(content_type);
+            parts.into_iter().try_for_each(|part| room.write(part).map(drop))?;
+            room.write(&[0; TAG_SIZE])?;
         }
         Ok(())
     }
@@ -237,7 +259,6 @@ impl Sealer {
 pub struct Opener {
     protection: Protection,
     fragment: usize,
-    plain: Zeroizing<Vec<u8>>,
     dead: bool,
 }
 
@@ -250,8 +271,7 @@ impl Opener {
         if !(1..=MAX_FRAGMENT).contains(&fragment) {
             return Err(Error::InvalidInput("a fragment has 1 to 16384 bytes"));
         }
-        let protection = Protection::new(secret)?;
-        Ok(Self { protection, fragment, plain: Zeroizing::new(Vec::new()), dead: false })
+        Ok(Self { protection: Protection::new(secret)?, fragment, dead: false })
     }
 
     /// The sequence number of the next record.
@@ -272,27 +292,30 @@ impl Opener {
         Ok(())
     }
 
-    /// Opens one whole record, with its header: the inner content type and the content.
+    /// Most bytes of content in a whole record, by its size alone: none if it is too short.
+    #[must_use]
+    pub fn opened_length(record: usize) -> usize {
+        record.saturating_sub(OVERHEAD)
+    }
+
+    /// Opens one whole record, with its header: writes the content and gives its inner type.
     ///
     /// The content type is 0 for a record of nothing but padding. After any error the opener opens
-    /// nothing more.
+    /// nothing more, and nothing has been written.
     ///
     /// # Errors
     /// [`Error::InvalidTag`] if the record is not what the peer sealed: too short, of another
     /// length than its header says, of another outer type or version, or forged.
-    /// [`Error::InvalidInput`] if content and padding are longer than allowed,
-    /// [`Error::Exhausted`] if the sequence number ends.
-    pub fn open(&mut self, record: &[u8]) -> Result<(u8, &[u8]), Error> {
+    /// [`Error::InvalidInput`] if content and padding are longer than allowed or there is no room
+    /// for [`Opener::opened_length`] bytes, [`Error::Exhausted`] if the sequence number ends.
+    pub fn open(&mut self, record: &[u8], room: &mut Room<'_>) -> Result<u8, Error> {
         if self.dead {
             return Err(Error::InvalidTag);
         }
         self.dead = true;
-        let length = self.open_record(record)?;
+        let content_type = self.open_record(record, room)?;
         self.dead = false;
-        Ok(match self.plain[..length].split_last() {
-            Some((content_type, content)) => (*content_type, content),
-            None => (0, &[]),
-        })
+        Ok(content_type)
     }
 
     /// Bytes of content of the run at the front of a stream, if all of it opens.
@@ -301,42 +324,39 @@ impl Opener {
         self.run(stream).map(|record| record.len() - OVERHEAD).sum()
     }
 
-    /// Opens the records of application data that stand whole at the front of `stream`, into `out`
-    /// of [`Opener::run_length`] bytes.
+    /// Opens the records of application data that stand whole at the front of `stream`, as far as
+    /// there is room: [`Opener::run_length`] bytes are enough. Gives how much of it they take.
     ///
     /// The first record that is empty, carries something else or padding, or does not open, ends the
     /// run and is left as it was found, for [`Opener::open`].
-    pub fn open_run(&mut self, stream: &[u8], out: &mut [u8]) -> Run {
+    pub fn open_run(&mut self, stream: &[u8], room: &mut Room<'_>) -> usize {
         if self.dead {
-            return Run::default();
+            return 0;
         }
         let (records, protection) = (self.run(stream), &mut self.protection);
         let gcm = match &protection.aead {
             Aead::Gcm(gcm) => gcm,
             Aead::Ccm(ccm) => {
-                let (run, count) = tls13_ccm::open_run(ccm, protection.nonces(), records, out);
+                let (taken, count) = tls13_ccm::open_run(ccm, protection.nonces(), records, room);
                 protection.sequence += count;
-                return run;
+                return taken;
             }
         };
-        let mut nonces = protection.nonces();
-        let mut count = 0;
-        let run = run::open_each(records, OVERHEAD, out, |record, content| {
+        let (mut taken, mut count) = (0, 0);
+        for (record, nonce) in records.zip(protection.nonces()) {
             let (header, body) = record.split_at(HEADER_SIZE);
             let (text, tag) = body.split_at(body.len() - TAG_SIZE);
-            let mut last = [0];
-            let Some(nonce) = nonces.next() else { return false };
-            let opened = gcm.decrypt_to(&nonce, header, text, tag, [&mut *content, &mut last]);
+            let (start, mut last) = (room.written().len(), [0]);
+            let opened = gcm.decrypt_to(&nonce, header, text, tag, room, &mut last);
             if opened.is_err() || last != [APPLICATION_DATA] {
-                content.zeroize();
-                return false;
+                room.take_back(start);
+                break;
             }
+            taken += record.len();
             count += 1;
-            true
-        });
-        drop(nonces);
+        }
         protection.sequence += count;
-        run
+        taken
     }
 
     fn run<'a>(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
@@ -344,7 +364,7 @@ impl Opener {
         run::records(stream, [OUTER[1], OUTER[2]], lengths, OVERHEAD)
     }
 
-    fn open_record(&mut self, record: &[u8]) -> Result<usize, Error> {
+    fn open_record(&mut self, record: &[u8], room: &mut Room<'_>) -> Result<u8, Error> {
         let next = self.sequence().checked_add(1).ok_or(Error::Exhausted)?;
         let (header, body) = record.split_at_checked(HEADER_SIZE).ok_or(Error::InvalidTag)?;
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
@@ -355,12 +375,16 @@ impl Opener {
             return Err(Error::InvalidInput("a record longer than its limit"));
         }
         let (text, tag) = body.split_at(body.len() - TAG_SIZE);
-        self.plain.clear();
-        self.plain.extend_from_slice(text);
-        let nonce = self.protection.nonce();
-        self.protection.aead.decrypt(&nonce, header, &mut self.plain, tag)?;
+        let (nonce, start, mut last) = (self.protection.nonce(), room.written().len(), [0]);
+        self.protection.aead.decrypt_to(&nonce, header, text, tag, room, &mut last)?;
         self.protection.sequence = next;
-        Ok(length_without_padding(&self.plain))
+        if last != [0] {
+            return Ok(last[0]);
+        }
+        let length = start + length_without_padding(&room.written()[start..]);
+        let content_type = if length > start { room.written()[length - 1] } else { 0 };
+        room.take_back(length.saturating_sub(1).max(start));
+        Ok(content_type)
     }
 }
 
@@ -368,9 +392,6 @@ impl Opener {
 ///
 /// Whether a record is padded shows in the time, how much of it is padding does not.
 fn length_without_padding(plain: &[u8]) -> usize {
-    if plain.last().is_some_and(|byte| *byte != 0) {
-        return plain.len();
-    }
     let length = plain.iter().zip(1u64..).fold(0, |length, (byte, position)| {
         ct::select(ct::mask_if_zero(u64::from(*byte)), length, position)
     });
@@ -380,6 +401,7 @@ fn length_without_padding(plain: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory;
     use crate::record::tls13_schedule::SECRET_SIZE;
     use crate::test_support::on_every_backend;
 
@@ -394,13 +416,23 @@ mod tests {
     }
 
     fn seal(sealer: &mut Sealer, content_type: u8, data: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut out = vec![0; sealer.sealed_length(data.len())?];
-        sealer.seal(content_type, data, &mut out)?;
-        Ok(out)
+        let length = sealer.sealed_length(data.len())?;
+        let (records, ()) = memory::vector(length, |room| sealer.seal(content_type, data, room))?;
+        assert_eq!(records.len(), length);
+        Ok(records)
     }
 
     fn open(opener: &mut Opener, record: &[u8]) -> Result<(u8, Vec<u8>), Error> {
-        opener.open(record).map(|(content_type, content)| (content_type, content.to_vec()))
+        let length = Opener::opened_length(record.len());
+        memory::vector(length, |room| opener.open(record, room))
+            .map(|(content, content_type)| (content_type, content))
+    }
+
+    /// How much of a stream a run takes, and its content.
+    fn open_run(opener: &mut Opener, stream: &[u8]) -> (usize, Vec<u8>) {
+        let run =
+            memory::vector(opener.run_length(stream), |room| Ok(opener.open_run(stream, room)));
+        run.map(|(content, taken)| (taken, content)).unwrap_or_default()
     }
 
     /// Seals an inner plaintext as it stands.
@@ -452,19 +484,15 @@ mod tests {
             let records = on_every_backend(|| {
                 let (mut sealer, mut opener) = pair(algorithm, 10);
                 let records = seal(&mut sealer, 23, &[5; 25]).unwrap_or_default();
-                let mut out = vec![0; opener.run_length(&records)];
-                let run = opener.open_run(&records, &mut out);
-                assert_eq!(run, Run { taken: records.len(), content: 25 });
-                assert_eq!((out, opener.sequence()), (vec![5; 25], 3));
+                assert_eq!(open_run(&mut opener, &records), (records.len(), vec![5; 25]));
+                assert_eq!(opener.sequence(), 3);
                 records
             });
             for cut in 0..records.len() {
                 let (_, mut opener) = pair(algorithm, 10);
-                let mut out = vec![0; opener.run_length(&records[..cut])];
-                let run = opener.open_run(&records[..cut], &mut out);
                 let whole = cut / length;
-                assert_eq!(run, Run { taken: length * whole, content: 10 * whole });
-                assert_eq!(out, vec![5; 10 * whole]);
+                let run = open_run(&mut opener, &records[..cut]);
+                assert_eq!(run, (length * whole, vec![5; 10 * whole]));
             }
         }
     }
@@ -476,10 +504,8 @@ mod tests {
             let records = on_every_backend(|| {
                 let (mut sealer, mut opener) = pair(algorithm, 10);
                 let records = seal(&mut sealer, 23, &data).unwrap_or_default();
-                let mut out = vec![0; opener.run_length(&records)];
-                let run = opener.open_run(&records, &mut out);
-                assert_eq!(run, Run { taken: records.len(), content: data.len() });
-                assert_eq!((&out, opener.sequence(), sealer.sequence()), (&data, 151, 151));
+                assert_eq!(open_run(&mut opener, &records), (records.len(), data.clone()));
+                assert_eq!((opener.sequence(), sealer.sequence()), (151, 151));
                 records
             });
             let (mut one_by_one, _) = pair(algorithm, 10);
@@ -491,11 +517,9 @@ mod tests {
             let mut forged = records.clone();
             forged[99 * (10 + OVERHEAD) + 9] ^= 1;
             let (_, mut opener) = pair(algorithm, 10);
-            let mut out = vec![0; opener.run_length(&forged)];
-            let run = opener.open_run(&forged, &mut out);
-            assert_eq!(run, Run { taken: 99 * (10 + OVERHEAD), content: 990 });
-            assert_eq!((&out[..990], opener.sequence()), (&data[..990], 99));
-            assert!(out[990..].iter().all(|byte| *byte == 0), "nothing more came out");
+            let run = open_run(&mut opener, &forged);
+            assert_eq!(run, (99 * (10 + OVERHEAD), data[..990].to_vec()));
+            assert_eq!(opener.sequence(), 99);
         }
     }
 
@@ -513,15 +537,12 @@ mod tests {
             for (record, after) in odd {
                 let (_, mut opener) = pair(algorithm, MAX_FRAGMENT);
                 let stream = [&first[..], &record].concat();
-                let mut out = vec![0; opener.run_length(&stream)];
-                let run = opener.open_run(&stream, &mut out);
-                assert_eq!(run, Run { taken: first.len(), content: 10 });
-                assert!(out[10..].iter().all(|byte| *byte == 0), "nothing of it came out");
+                assert_eq!(open_run(&mut opener, &stream), (first.len(), vec![5; 10]));
                 assert_eq!(open(&mut opener, &record), after);
             }
             let (_, mut dead) = pair(algorithm, MAX_FRAGMENT);
             assert!(open(&mut dead, &first[1..]).is_err());
-            assert_eq!(dead.open_run(&first, &mut [0; 10]), Run::default());
+            assert_eq!(open_run(&mut dead, &first), (0, vec![]));
         }
     }
 
@@ -537,10 +558,9 @@ mod tests {
         let (mut sealer, mut opener) = pair(Algorithm::Sm4Gcm, MAX_FRAGMENT);
         let stream = seal(&mut sealer, 23, &[5; 66 * MAX_FRAGMENT]).unwrap_or_default();
         assert_eq!(opener.run_length(&stream), 64 * MAX_FRAGMENT);
-        let mut out = vec![0; 64 * MAX_FRAGMENT];
-        let run = opener.open_run(&stream, &mut out);
-        assert_eq!(run.content, 64 * MAX_FRAGMENT);
-        assert_eq!(opener.run_length(&stream[run.taken..]), 2 * MAX_FRAGMENT);
+        let (taken, content) = open_run(&mut opener, &stream);
+        assert_eq!(content.len(), 64 * MAX_FRAGMENT);
+        assert_eq!(opener.run_length(&stream[taken..]), 2 * MAX_FRAGMENT);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 
 use zeroize::Zeroizing;
 
-use super::run::{APPLICATION_DATA, Run};
+use super::run::APPLICATION_DATA;
 use super::tls13::{HEADER_SIZE, NONCE_SIZE};
 use crate::error::Error;
+use crate::memory::Room;
 use crate::sm4::BLOCK_SIZE as TAG_SIZE;
 use crate::sm4::ccm::{Ccm, Message};
 
@@ -38,15 +39,15 @@ pub fn seal(
     Ok(())
 }
 
-/// Opens records of application data into `out`, up to the first that is something else or does not
-/// open, and counts them.
+/// Writes the content of records of application data, up to the first that is something else or does
+/// not open; gives how long those before it are, and their number.
 pub fn open_run<'a>(
     ccm: &Ccm,
     mut nonces: impl Iterator<Item = [u8; NONCE_SIZE]>,
     mut records: impl Iterator<Item = &'a [u8]>,
-    out: &mut [u8],
-) -> (Run, u64) {
-    let (mut run, mut count) = (Run::default(), 0);
+    room: &mut Room<'_>,
+) -> (usize, u64) {
+    let (mut taken, mut count) = (0, 0);
     loop {
         let batch: Vec<_> = nonces.by_ref().zip(&mut records).take(SIDE_BY_SIDE).collect();
         let mut plain = Zeroizing::new(Vec::new());
@@ -65,16 +66,16 @@ pub fn open_run<'a>(
         let good = ccm.decrypt_side_by_side(&mut messages, &tags).unwrap_or(0);
         for (message, (_, record)) in messages.iter().zip(&batch).take(good) {
             let Some((&APPLICATION_DATA, content)) = message.data.split_last() else {
-                return (run, count);
+                return (taken, count);
             };
-            let end = run.content + content.len();
-            let Some(room) = out.get_mut(run.content..end) else { return (run, count) };
-            room.copy_from_slice(content);
-            run = Run { taken: run.taken + record.len(), content: end };
+            if room.write(content).is_err() {
+                return (taken, count);
+            }
+            taken += record.len();
             count += 1;
         }
         if good < SIDE_BY_SIDE {
-            return (run, count);
+            return (taken, count);
         }
     }
 }

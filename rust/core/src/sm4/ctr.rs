@@ -1,11 +1,11 @@
 //! Counter mode (GB/T 17964-2021; NIST SP 800-38A, 6.5).
 
-use zeroize::Zeroize;
-
 use super::{BLOCK_SIZE, Block, Key, arch};
+use crate::error::Error;
+use crate::memory::{Room, Waiting};
 
-/// Blocks of key stream that may wait for their data.
-const BUFFERED: usize = 32;
+/// Bytes of key stream that may wait for their data: a batch, which costs less than its parts.
+const BATCH: usize = 32 * BLOCK_SIZE;
 
 /// How a counter block becomes the next one.
 pub(super) trait Increment {
@@ -55,81 +55,110 @@ impl Increment for Last32Bits {
     }
 }
 
-/// A key stream: the counter, and what was made but not used yet.
+/// A key stream: the counter, and what was made but not used yet. Wiped when dropped.
 #[derive(Clone)]
 pub(super) struct Keystream {
     counter: u128,
-    buffer: [Block; BUFFERED],
-    /// The bytes of the buffer that wait.
-    waiting: core::ops::Range<usize>,
-    /// The blocks of the buffer that ever held key stream.
-    touched: usize,
+    made: Waiting<BATCH>,
+    /// Bytes of it that are used up.
+    used: usize,
 }
 
 impl Keystream {
     pub fn new(counter: &Block) -> Self {
-        Self {
-            counter: u128::from_be_bytes(*counter),
-            buffer: [[0; BLOCK_SIZE]; BUFFERED],
-            waiting: 0..0,
-            touched: 0,
-        }
+        Self { counter: u128::from_be_bytes(*counter), made: Waiting::new(), used: 0 }
     }
 
     /// Takes the key stream of one block out; as much of what follows as `expected` bytes will
     /// need is made with it, because a few blocks together take no longer than one.
     pub fn take_block<I: Increment>(&mut self, key: &Key, expected: usize) -> Block {
         self.refill::<I>(key, expected.saturating_add(BLOCK_SIZE));
-        self.waiting.start = BLOCK_SIZE;
-        self.buffer[0]
+        self.used = BLOCK_SIZE;
+        self.made.bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Bytes of key stream that wait for their data.
+    pub fn waits(&self) -> usize {
+        self.made.bytes().len() - self.used
     }
 
     /// Adds the key stream to the data.
     pub fn apply<I: Increment>(&mut self, key: &Key, data: &mut [u8]) {
-        let (head, rest) = data.split_at_mut(self.waiting.len().min(data.len()));
+        let (head, rest) = data.split_at_mut(self.waits().min(data.len()));
         self.use_up(head);
-        let (blocks, tail) = rest.as_chunks_mut::<BLOCK_SIZE>();
-        add_keystream::<I>(key, &mut self.counter, blocks);
+        let (mut body, tail) = rest.split_at_mut(rest.len() - rest.len() % BATCH);
+        while !body.is_empty() {
+            let (counter, length) = self.advance::<I>(body.len());
+            let (now, later) = body.split_at_mut(length);
+            arch::apply_counters(key, counter, now.as_chunks_mut().0);
+            body = later;
+        }
         if !tail.is_empty() {
             self.refill::<I>(key, tail.len());
             self.use_up(tail);
         }
     }
 
-    /// Makes key stream for so many bytes, up to what the buffer holds.
+    /// Writes the sum of the key stream and the data.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if there is not so much room.
+    pub fn apply_to<I: Increment>(
+        &mut self,
+        key: &Key,
+        data: &[u8],
+        room: &mut Room<'_>,
+    ) -> Result<(), Error> {
+        let (head, rest) = data.split_at(self.waits().min(data.len()));
+        self.use_up(room.write(head)?);
+        let (mut body, tail) = rest.split_at(rest.len() - rest.len() % BATCH);
+        while !body.is_empty() {
+            let (counter, length) = self.advance::<I>(body.len());
+            let (now, later) = body.split_at(length);
+            let blocks = now.as_chunks().0;
+            room.write_with(length, |out| arch::apply_counters_to(key, counter, blocks, out))?;
+            body = later;
+        }
+        if !tail.is_empty() {
+            self.refill::<I>(key, tail.len());
+            self.use_up(room.write(tail)?);
+        }
+        Ok(())
+    }
+
+    /// Makes key stream for so many bytes, up to what may wait.
     fn refill<I: Increment>(&mut self, key: &Key, bytes: usize) {
-        // Whole groups of eight: they take no longer than a part of one.
-        let count = bytes.div_ceil(BLOCK_SIZE).next_multiple_of(8).min(BUFFERED);
-        let stream = &mut self.buffer[..count];
-        stream.fill([0; BLOCK_SIZE]);
-        add_keystream::<I>(key, &mut self.counter, stream);
-        self.waiting = 0..count * BLOCK_SIZE;
-        self.touched = self.touched.max(count);
+        // Whole groups of eight blocks: they take no longer than a part of one.
+        let mut missing = bytes.next_multiple_of(8 * BLOCK_SIZE).min(BATCH);
+        self.made.clear();
+        self.used = 0;
+        while missing > 0 {
+            let (counter, length) = self.advance::<I>(missing);
+            self.made.push_with(length, |out| arch::keystream(key, counter, out));
+            missing -= length;
+        }
     }
 
     fn use_up(&mut self, data: &mut [u8]) {
-        let stream = &self.buffer.as_flattened()[self.waiting.clone()];
-        for (byte, stream) in data.iter_mut().zip(stream) {
+        for (byte, stream) in data.iter_mut().zip(&self.made.bytes()[self.used..]) {
             *byte ^= stream;
         }
-        self.waiting.start += data.len();
+        self.used += data.len();
     }
-}
 
-/// Adds the key stream from the counter on, and moves the counter behind it.
-fn add_keystream<I: Increment>(key: &Key, counter: &mut u128, mut data: &mut [Block]) {
-    while !data.is_empty() {
-        let count = (data.len() as u64).min(I::until_wrap(*counter));
-        let (now, later) = data.split_at_mut(count as usize);
-        arch::apply_counters(key, *counter, now);
-        *counter = I::advance(*counter, count);
-        data = later;
+    /// The counter, and how many of so many bytes of whole blocks can do with it and those after it
+    /// before it wraps; it is moved behind them.
+    fn advance<I: Increment>(&mut self, bytes: usize) -> (u128, usize) {
+        let counter = self.counter;
+        let blocks = ((bytes / BLOCK_SIZE) as u64).min(I::until_wrap(counter));
+        self.counter = I::advance(counter, blocks);
+        (counter, blocks as usize * BLOCK_SIZE)
     }
 }
 
 impl Drop for Keystream {
     fn drop(&mut self) {
-        self.buffer[..self.touched].as_flattened_mut().zeroize();
+        self.made.wipe();
     }
 }
 
@@ -149,5 +178,13 @@ impl Ctr {
     /// Encrypts or decrypts more of the message, in place.
     pub fn apply(&mut self, data: &mut [u8]) {
         self.keystream.apply::<WholeBlock>(&self.key, data);
+    }
+
+    /// Encrypts or decrypts more of the message.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if there is not so much room.
+    pub fn apply_to(&mut self, data: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
+        self.keystream.apply_to::<WholeBlock>(&self.key, data, room)
     }
 }

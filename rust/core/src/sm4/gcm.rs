@@ -1,5 +1,7 @@
 //! Galois/counter mode (GB/T 36624-2018; NIST SP 800-38D).
 
+use core::iter;
+
 use zeroize::Zeroize;
 
 use super::ctr::{Keystream, Last32Bits};
@@ -7,6 +9,7 @@ use super::{BLOCK_SIZE, Block, KEY_SIZE, Key};
 use crate::ct;
 use crate::error::Error;
 use crate::ghash::{Ghash, GhashKey};
+use crate::memory::Room;
 
 /// Bytes of a whole tag.
 pub const TAG_SIZE: usize = 16;
@@ -18,7 +21,7 @@ pub const MAX_DATA: u64 = (1 << 36) - 32;
 pub const MAX_AAD: u64 = (1 << 61) - 1;
 
 /// Bytes encrypted before they are hashed: they are then still in the first cache. Whole batches of
-/// every back-end.
+/// every back-end, once the key stream that waits is used up.
 const CHUNK: usize = 3072;
 
 /// A key for any number of messages.
@@ -51,64 +54,50 @@ impl Gcm {
         Ok(message.tag(self))
     }
 
-    /// Encrypts the parts, one after the other, into `out` and gives the tag.
+    /// Writes the ciphertext of the parts, one after the other, and gives the tag.
     ///
     /// # Errors
-    /// As [`Gcm::encrypt`], and [`Error::InvalidInput`] if `out` has not the length of the parts.
+    /// As [`Gcm::encrypt`], and [`Error::InvalidInput`] if there is not so much room.
     pub fn encrypt_to(
         &self,
         nonce: &[u8],
         aad: &[u8],
         parts: &[&[u8]],
-        out: &mut [u8],
+        room: &mut Room<'_>,
     ) -> Result<Block, Error> {
-        check_lengths(nonce, aad, out.len() as u64)?;
-        if parts.iter().map(|part| part.len()).sum::<usize>() != out.len() {
-            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
-        }
-        let mut message = Message::new(self, nonce, aad, out.len());
-        let mut rest = out;
+        let length = parts.iter().map(|part| part.len()).sum();
+        check_lengths(nonce, aad, length as u64)?;
+        let mut message = Message::new(self, nonce, aad, length);
         for part in parts {
-            let (now, later) = rest.split_at_mut(part.len());
-            for (from, to) in part.chunks(CHUNK).zip(now.chunks_mut(CHUNK)) {
-                to.copy_from_slice(from);
-                message.encrypt(self, to);
-            }
-            rest = later;
+            message.encrypt_to(self, part, room)?;
         }
         Ok(message.tag(self))
     }
 
-    /// Checks the tag and only then decrypts into the parts of `out`, one after the other.
+    /// Checks the tag and only then writes the plaintext, except for its end, which goes to `last`.
     ///
     /// # Errors
-    /// As [`Gcm::decrypt`], `out` being left as it was, and [`Error::InvalidInput`] if it has not
-    /// the length of the data.
+    /// As [`Gcm::decrypt`], nothing being written, and [`Error::InvalidInput`] if there is not so
+    /// much room.
     pub fn decrypt_to(
         &self,
         nonce: &[u8],
         aad: &[u8],
         data: &[u8],
         tag: &[u8],
-        out: [&mut [u8]; 2],
+        room: &mut Room<'_>,
+        last: &mut [u8],
     ) -> Result<(), Error> {
         check_lengths(nonce, aad, data.len() as u64)?;
-        if out.iter().map(|part| part.len()).sum::<usize>() != data.len() {
+        let length = data.len().checked_sub(last.len()).filter(|length| *length <= room.left());
+        let Some((first, rest)) = length.map(|length| data.split_at(length)) else {
             return Err(Error::InvalidInput("the output has not the length of the plaintext"));
-        }
+        };
         let mut message = Message::new(self, nonce, aad, data.len());
-        message.hash.update(&self.hash_key, data);
-        message.data_length = data.len() as u64;
-        check_tag(&message.tag(self), tag)?;
-        let mut rest = data;
-        for part in out {
-            let (now, later) = rest.split_at(part.len());
-            for (from, to) in now.chunks(CHUNK).zip(part.chunks_mut(CHUNK)) {
-                to.copy_from_slice(from);
-                message.keystream.apply::<Last32Bits>(&self.key, to);
-            }
-            rest = later;
-        }
+        message.check(self, data, tag)?;
+        message.keystream.apply_to::<Last32Bits>(&self.key, first, room)?;
+        last.copy_from_slice(rest);
+        message.keystream.apply::<Last32Bits>(&self.key, last);
         Ok(())
     }
 
@@ -125,9 +114,7 @@ impl Gcm {
     ) -> Result<(), Error> {
         check_lengths(nonce, aad, data.len() as u64)?;
         let mut message = Message::new(self, nonce, aad, data.len());
-        message.hash.update(&self.hash_key, data);
-        message.data_length = data.len() as u64;
-        check_tag(&message.tag(self), tag)?;
+        message.check(self, data, tag)?;
         message.keystream.apply::<Last32Bits>(&self.key, data);
         Ok(())
     }
@@ -151,20 +138,19 @@ impl Stream {
         Ok(Self { gcm, message, decrypting })
     }
 
-    /// Encrypts or decrypts more of the message, in place.
+    /// Encrypts or decrypts more of the message.
     ///
     /// Decrypted data is worth nothing before [`Stream::verify`] has accepted the tag.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] beyond [`MAX_DATA`] bytes.
-    pub fn apply(&mut self, data: &mut [u8]) -> Result<(), Error> {
+    /// [`Error::InvalidInput`] beyond [`MAX_DATA`] bytes, and if there is not so much room.
+    pub fn apply_to(&mut self, data: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
         check_data_length(self.message.data_length.saturating_add(data.len() as u64))?;
         if self.decrypting {
-            self.message.decrypt(&self.gcm, data);
+            self.message.decrypt_to(&self.gcm, data, room)
         } else {
-            self.message.encrypt(&self.gcm, data);
+            self.message.encrypt_to(&self.gcm, data, room)
         }
-        Ok(())
     }
 
     /// Ends the message and gives its tag.
@@ -206,27 +192,48 @@ struct Message {
 impl Message {
     fn new(gcm: &Gcm, nonce: &[u8], aad: &[u8], expected: usize) -> Self {
         let mut keystream = Keystream::new(&first_counter(gcm, nonce));
-        let mask = keystream.take_block::<Last32Bits>(&gcm.key, expected);
         let mut hash = Ghash::new();
         hash.update(&gcm.hash_key, aad);
         hash.pad(&gcm.hash_key);
+        let mask = keystream.take_block::<Last32Bits>(&gcm.key, expected);
         Self { keystream, hash, mask, aad_length: aad.len() as u64, data_length: 0 }
     }
 
     fn encrypt(&mut self, gcm: &Gcm, data: &mut [u8]) {
         self.data_length += data.len() as u64;
-        for chunk in data.chunks_mut(CHUNK) {
+        let (head, rest) = data.split_at_mut(self.keystream.waits().min(data.len()));
+        for chunk in iter::once(head).chain(rest.chunks_mut(CHUNK)) {
             self.keystream.apply::<Last32Bits>(&gcm.key, chunk);
             self.hash.update(&gcm.hash_key, chunk);
         }
     }
 
-    fn decrypt(&mut self, gcm: &Gcm, data: &mut [u8]) {
+    fn encrypt_to(&mut self, gcm: &Gcm, data: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
         self.data_length += data.len() as u64;
-        for chunk in data.chunks_mut(CHUNK) {
-            self.hash.update(&gcm.hash_key, chunk);
-            self.keystream.apply::<Last32Bits>(&gcm.key, chunk);
+        let (head, rest) = data.split_at(self.keystream.waits().min(data.len()));
+        for chunk in iter::once(head).chain(rest.chunks(CHUNK)) {
+            let start = room.written().len();
+            self.keystream.apply_to::<Last32Bits>(&gcm.key, chunk, room)?;
+            self.hash.update(&gcm.hash_key, &room.written()[start..]);
         }
+        Ok(())
+    }
+
+    fn decrypt_to(&mut self, gcm: &Gcm, data: &[u8], room: &mut Room<'_>) -> Result<(), Error> {
+        self.data_length += data.len() as u64;
+        let (head, rest) = data.split_at(self.keystream.waits().min(data.len()));
+        for chunk in iter::once(head).chain(rest.chunks(CHUNK)) {
+            self.hash.update(&gcm.hash_key, chunk);
+            self.keystream.apply_to::<Last32Bits>(&gcm.key, chunk, room)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the tag of the whole ciphertext.
+    fn check(&mut self, gcm: &Gcm, data: &[u8], tag: &[u8]) -> Result<(), Error> {
+        self.data_length = data.len() as u64;
+        self.hash.update(&gcm.hash_key, data);
+        check_tag(&self.tag(gcm), tag)
     }
 
     fn tag(&mut self, gcm: &Gcm) -> Block {
@@ -292,6 +299,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::memory;
     use crate::test_support::{hex, on_every_backend};
 
     #[test]
@@ -348,13 +356,22 @@ mod tests {
                 let tag = Gcm::new(&key).encrypt(&nonce, &aad, &mut whole);
                 (whole, tag)
             });
-            let mut pieces = data.clone();
+            let (first, second) = data.split_at(cut.min(data.len()));
             let mut stream = Stream::new(Gcm::new(&key), &nonce, &aad, false)?;
-            let (first, second) = pieces.split_at_mut(cut.min(data.len()));
-            stream.apply(first)?;
-            stream.apply(second)?;
+            let (pieces, ()) = memory::vector(data.len(), |room| {
+                stream.apply_to(first, room)?;
+                stream.apply_to(second, room)
+            })?;
             prop_assert_eq!(Ok(stream.tag()), tag);
-            prop_assert_eq!(pieces, whole);
+            prop_assert_eq!(&pieces, &whole);
+            let mut stream = Stream::new(Gcm::new(&key), &nonce, &aad, true)?;
+            let (first, second) = whole.split_at(cut.min(data.len()));
+            let (pieces, ()) = memory::vector(data.len(), |room| {
+                stream.apply_to(first, room)?;
+                stream.apply_to(second, room)
+            })?;
+            prop_assert_eq!(stream.verify(&tag.unwrap_or_default()), Ok(()));
+            prop_assert_eq!(pieces, data);
         }
 
         #[test]
@@ -369,24 +386,31 @@ mod tests {
                 let gcm = Gcm::new(&key);
                 let mut in_place = data.clone();
                 let tag = gcm.encrypt(&[1; 12], b"aad", &mut in_place);
-                let mut sealed = vec![0; data.len()];
-                let tag_elsewhere = gcm.encrypt_to(&[1; 12], b"aad", &[first, second], &mut sealed);
-                assert_eq!((&sealed, &tag_elsewhere), (&in_place, &tag));
+                let (sealed, tag_elsewhere) = memory::vector(data.len(), |room| {
+                    gcm.encrypt_to(&[1; 12], b"aad", &[first, second], room)
+                })?;
+                assert_eq!((&sealed, &Ok(tag_elsewhere)), (&in_place, &tag));
                 let tag = tag.unwrap_or_default();
-                let mut opened = vec![0; data.len()];
-                let parts = opened.split_at_mut(first.len());
-                let done = gcm.decrypt_to(&[1; 12], b"aad", &sealed, &tag, parts.into());
-                assert_eq!((done, &opened), (Ok(()), &data));
+                let open = |text: &[u8], tag: &[u8]| {
+                    let mut last = vec![7; second.len()];
+                    let (opened, done) = memory::vector(first.len(), |room| {
+                        Ok(gcm.decrypt_to(&[1; 12], b"aad", text, tag, room, &mut last))
+                    })?;
+                    Ok::<_, Error>((opened, last, done))
+                };
+                assert_eq!(open(&sealed, &tag)?, (first.to_vec(), second.to_vec(), Ok(())));
                 let mut forged = [&sealed[..], &tag].concat();
                 let place = altered.index(forged.len());
                 forged[place] ^= 1;
                 let (text, tag) = forged.split_at(data.len());
-                let mut kept = vec![7; data.len()];
-                let done = gcm.decrypt_to(&[1; 12], b"aad", text, tag, [&mut kept, &mut []]);
-                assert_eq!((done, kept), (Err(Error::InvalidTag), vec![7; data.len()]));
-                let short = gcm.encrypt_to(&[1; 12], b"", &[first, second, b"x"], &mut sealed);
+                let refused = (vec![], vec![7; second.len()], Err(Error::InvalidTag));
+                assert_eq!(open(text, tag)?, refused);
+                let short = memory::vector(data.len(), |room| {
+                    gcm.encrypt_to(&[1; 12], b"", &[first, second, b"x"], room)
+                });
                 assert!(matches!(short, Err(Error::InvalidInput(_))));
-            });
+                Ok::<_, Error>(())
+            })?;
         }
     }
 }

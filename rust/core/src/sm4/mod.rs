@@ -12,6 +12,9 @@ pub mod xts;
 
 use zeroize::Zeroize;
 
+use crate::error::Error;
+use crate::memory::Room;
+
 /// Bytes of a key.
 pub const KEY_SIZE: usize = 16;
 /// Bytes of a block.
@@ -68,9 +71,16 @@ impl Key {
         }
     }
 
-    /// Decrypts a chain of CBC in place; `before` is the IV or the ciphertext block before.
-    fn decrypt_chain(&self, before: &Block, blocks: &mut [Block]) {
-        arch::decrypt_chain(self, before, blocks);
+    /// Writes the plaintext of a chain of CBC; `before` is the IV or the ciphertext block before.
+    fn decrypt_chain(
+        &self,
+        before: &Block,
+        blocks: &[Block],
+        room: &mut Room<'_>,
+    ) -> Result<(), Error> {
+        let length = size_of_val(blocks);
+        room.write_with(length, |out| arch::decrypt_chain(self, before, blocks, out))?;
+        Ok(())
     }
 
     /// Encrypts one block in place.

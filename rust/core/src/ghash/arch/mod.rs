@@ -4,19 +4,19 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use super::{Element, POWERS, portable};
+use super::{Element, GhashKey, POWERS, portable};
 use crate::sm4::Block;
 
 /// Takes whole blocks into the sum.
 #[inline]
-pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
-        unsafe { x86_64::update(sum, powers, blocks) };
+        unsafe { x86_64::update(sum, key, blocks) };
         return;
     }
-    portable::update(sum, &powers[POWERS - 1], blocks);
+    portable::update(sum, &key.powers[POWERS - 1], blocks);
 }
 
 /// a b / x^128.

@@ -3,20 +3,20 @@
 
 use core::arch::x86_64::*;
 
-use super::super::{Element, POWERS, portable};
+use super::super::{Element, GhashKey, POWERS, fold, portable};
 use crate::sm4::Block;
 
 /// Takes whole blocks into the sum.
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
-pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     if blocks.len() > POWERS / 2 && crate::cpu::is_avx512() {
         // SAFETY: the AVX-512 back-end is chosen only on a CPU that has all its instructions.
-        unsafe { update_quads(sum, powers, blocks) };
+        unsafe { update_quads(sum, key, blocks) };
     } else if std::arch::is_x86_feature_detected!("vpclmulqdq") {
         // SAFETY: the CPU has just been asked.
-        unsafe { update_pairs(sum, powers, blocks) };
+        unsafe { update_pairs(sum, key, blocks) };
     } else {
-        update_singles(sum, powers, blocks);
+        update_singles(sum, key, blocks);
     }
 }
 
@@ -24,20 +24,18 @@ pub fn update(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
 pub fn multiply(a: Element, b: Element) -> Element {
     let mut product = Product::zero();
-    product.add(load(&a), load(&b));
+    product.add(load(&a), &b, &fold(b));
     unload(product.reduce())
 }
 
 /// One block in each register.
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
-fn update_singles(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+fn update_singles(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     let mut y = load(sum);
     for batch in blocks.chunks(POWERS) {
+        let first = POWERS - batch.len();
         let mut product = Product::zero();
-        for (block, power) in batch.iter().zip(&powers[POWERS - batch.len()..]) {
-            product.add(_mm_xor_si128(read(block), y), load(power));
-            y = _mm_setzero_si128();
-        }
+        product.add_blocks(y, batch, &key.powers[first..], &key.folded[first..]);
         y = product.reduce();
     }
     *sum = unload(y);
@@ -45,28 +43,30 @@ fn update_singles(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block
 
 /// Two blocks in each register.
 #[target_feature(enable = "vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
-fn update_pairs(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+fn update_pairs(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     let mut y = load(sum);
     let (batches, rest) = blocks.as_chunks::<POWERS>();
     for batch in batches {
-        y = absorb_pairs(y, powers, batch);
+        y = absorb_pairs(y, &key.powers, &key.folded, batch);
     }
     if !rest.is_empty() {
-        y = absorb_pairs(y, &powers[POWERS - rest.len()..], rest);
+        let first = POWERS - rest.len();
+        y = absorb_pairs(y, &key.powers[first..], &key.folded[first..], rest);
     }
     *sum = unload(y);
 }
 
 /// Four blocks in each register.
 #[target_feature(enable = "avx512f,avx512bw,vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
-fn update_quads(sum: &mut Element, powers: &[Element; POWERS], blocks: &[Block]) {
+fn update_quads(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     let mut y = load(sum);
     let (batches, rest) = blocks.as_chunks::<POWERS>();
     for batch in batches {
-        y = absorb_quads(y, powers, batch);
+        y = absorb_quads(y, &key.powers, &key.folded, batch);
     }
     if !rest.is_empty() {
-        y = absorb_quads(y, &powers[POWERS - rest.len()..], rest);
+        let first = POWERS - rest.len();
+        y = absorb_quads(y, &key.powers[first..], &key.folded[first..], rest);
     }
     *sum = unload(y);
 }
@@ -78,9 +78,10 @@ pub fn wide_path_agrees() -> bool {
     for index in (0..POWERS - 1).rev() {
         powers[index] = portable::multiply(powers[index + 1], powers[POWERS - 1]);
     }
+    let key = GhashKey { powers, folded: powers.map(fold) };
     let blocks: [Block; 39] = core::array::from_fn(|i| (u128::MAX / (i as u128 + 3)).to_ne_bytes());
     let (mut wide, mut plain) = ([1, 2], [1, 2]);
-    update_quads(&mut wide, &powers, &blocks);
+    update_quads(&mut wide, &key, &blocks);
     portable::update(&mut plain, &powers[POWERS - 1], &blocks);
     wide == plain
 }
@@ -88,26 +89,25 @@ pub fn wide_path_agrees() -> bool {
 /// As [`absorb_pairs`].
 #[target_feature(enable = "avx512f,avx512bw,vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
-fn absorb_quads(mut y: __m128i, powers: &[Element], blocks: &[Block]) -> __m128i {
+fn absorb_quads(y: __m128i, powers: &[Element], folded: &[Element], blocks: &[Block]) -> __m128i {
+    let odd = blocks.len() % 4;
+    let mut product = Product::zero();
+    product.add_blocks(y, &blocks[..odd], &powers[..odd], &folded[..odd]);
+    let carried = _mm512_zextsi128_si512(if odd == 0 { y } else { _mm_setzero_si128() });
+
     let zero = _mm512_setzero_si512();
     let (mut low, mut cross, mut high) = (zero, zero, zero);
-    let mut product = Product::zero();
-    let (odd_blocks, blocks) = blocks.split_at(blocks.len() % 4);
-    let (odd_powers, powers) = powers.split_at(powers.len() % 4);
-    for (block, power) in odd_blocks.iter().zip(odd_powers) {
-        product.add(_mm_xor_si128(read(block), y), load(power));
-        y = _mm_setzero_si128();
-    }
-    let mut carried = _mm512_zextsi128_si512(y);
-    for (blocks, powers) in blocks.as_chunks::<4>().0.iter().zip(powers.as_chunks::<4>().0) {
-        let (x, power) = (_mm512_xor_si512(read_quad(blocks), carried), load_quad(powers));
-        let x_folded = _mm512_xor_si512(x, _mm512_shuffle_epi32::<0x4e>(x));
-        let power_folded = _mm512_xor_si512(power, _mm512_shuffle_epi32::<0x4e>(power));
-        let add = _mm512_xor_si512;
+    let add = _mm512_xor_si512;
+    let quads = blocks[odd..].as_chunks::<4>().0.iter();
+    let powers = powers[odd..].as_chunks::<4>().0.iter().zip(folded[odd..].as_chunks::<4>().0);
+    for (index, (blocks, (power, folded))) in quads.zip(powers).enumerate().rev() {
+        let block = read_quad(blocks);
+        let x = if index == 0 { add(block, carried) } else { block };
+        let x_folded = add(x, _mm512_shuffle_epi32::<0x4e>(x));
+        let (power, folded) = (load_quad(power), load_quad(folded));
         low = add(low, _mm512_clmulepi64_epi128::<0x00>(x, power));
         high = add(high, _mm512_clmulepi64_epi128::<0x11>(x, power));
-        cross = add(cross, _mm512_clmulepi64_epi128::<0x00>(x_folded, power_folded));
-        carried = zero;
+        cross = add(cross, _mm512_clmulepi64_epi128::<0x00>(x_folded, folded));
     }
     for (sum, quad) in
         [(&mut product.low, low), (&mut product.cross, cross), (&mut product.high, high)]
@@ -120,29 +120,30 @@ fn absorb_quads(mut y: __m128i, powers: &[Element], blocks: &[Block]) -> __m128i
     product.reduce()
 }
 
-/// (y + X1) H^n + X2 H^(n-1) + ... + Xn H, given the powers from H^n on.
+/// (y + X1) H^n + X2 H^(n-1) + ... + Xn H, given the powers from H^n on, and the same folded.
+///
+/// From the last block to the first: what has to wait for y is then added last.
 #[target_feature(enable = "vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
 #[inline]
-fn absorb_pairs(mut y: __m128i, powers: &[Element], blocks: &[Block]) -> __m128i {
+fn absorb_pairs(y: __m128i, powers: &[Element], folded: &[Element], blocks: &[Block]) -> __m128i {
+    let odd = blocks.len() % 2;
+    let mut product = Product::zero();
+    product.add_blocks(y, &blocks[..odd], &powers[..odd], &folded[..odd]);
+    let carried = _mm256_zextsi128_si256(if odd == 0 { y } else { _mm_setzero_si128() });
+
     let zero = _mm256_setzero_si256();
     let (mut low, mut cross, mut high) = (zero, zero, zero);
-    let mut product = Product::zero();
-    let (odd_block, blocks) = blocks.split_at(blocks.len() % 2);
-    let (odd_power, powers) = powers.split_at(powers.len() % 2);
-    if let ([block], [power]) = (odd_block, odd_power) {
-        product.add(_mm_xor_si128(read(block), y), load(power));
-        y = _mm_setzero_si128();
-    }
-    let mut carried = _mm256_zextsi128_si256(y);
-    for (blocks, powers) in blocks.as_chunks::<2>().0.iter().zip(powers.as_chunks::<2>().0) {
-        let (x, power) = (_mm256_xor_si256(read_pair(blocks), carried), load_pair(powers));
-        let x_folded = _mm256_xor_si256(x, _mm256_shuffle_epi32::<0x4e>(x));
-        let power_folded = _mm256_xor_si256(power, _mm256_shuffle_epi32::<0x4e>(power));
-        let add = _mm256_xor_si256;
+    let add = _mm256_xor_si256;
+    let pairs = blocks[odd..].as_chunks::<2>().0.iter();
+    let powers = powers[odd..].as_chunks::<2>().0.iter().zip(folded[odd..].as_chunks::<2>().0);
+    for (index, (blocks, (power, folded))) in pairs.zip(powers).enumerate().rev() {
+        let block = read_pair(blocks);
+        let x = if index == 0 { add(block, carried) } else { block };
+        let x_folded = add(x, _mm256_shuffle_epi32::<0x4e>(x));
+        let (power, folded) = (load_pair(power), load_pair(folded));
         low = add(low, _mm256_clmulepi64_epi128::<0x00>(x, power));
         high = add(high, _mm256_clmulepi64_epi128::<0x11>(x, power));
-        cross = add(cross, _mm256_clmulepi64_epi128::<0x00>(x_folded, power_folded));
-        carried = zero;
+        cross = add(cross, _mm256_clmulepi64_epi128::<0x00>(x_folded, folded));
     }
     for (sum, pair) in
         [(&mut product.low, low), (&mut product.cross, cross), (&mut product.high, high)]
@@ -168,14 +169,27 @@ impl Product {
         Self { low: zero, cross: zero, high: zero }
     }
 
+    /// Adds a b, given b folded too.
     #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
     #[inline]
-    fn add(&mut self, a: __m128i, b: __m128i) {
+    fn add(&mut self, a: __m128i, b: &Element, folded: &Element) {
+        let (b, folded) = (load(b), load(folded));
         let a_folded = _mm_xor_si128(a, _mm_shuffle_epi32::<0x4e>(a));
-        let b_folded = _mm_xor_si128(b, _mm_shuffle_epi32::<0x4e>(b));
         self.low = _mm_xor_si128(self.low, _mm_clmulepi64_si128::<0x00>(a, b));
         self.high = _mm_xor_si128(self.high, _mm_clmulepi64_si128::<0x11>(a, b));
-        self.cross = _mm_xor_si128(self.cross, _mm_clmulepi64_si128::<0x00>(a_folded, b_folded));
+        self.cross = _mm_xor_si128(self.cross, _mm_clmulepi64_si128::<0x00>(a_folded, folded));
+    }
+
+    /// Adds the products of blocks, y being added to the first of them.
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+    #[inline]
+    fn add_blocks(&mut self, y: __m128i, blocks: &[Block], powers: &[Element], folded: &[Element]) {
+        let powers = powers.iter().zip(folded);
+        for (index, (block, (power, folded))) in blocks.iter().zip(powers).enumerate().rev() {
+            let block = read(block);
+            let x = if index == 0 { _mm_xor_si128(block, y) } else { block };
+            self.add(x, power, folded);
+        }
     }
 
     /// Divides by x^128 modulo x^128 + x^127 + x^126 + x^121 + 1, 64 bits at a time.
@@ -259,7 +273,6 @@ mod tests {
 
     use super::*;
     use crate::cpu::Backend;
-    use crate::ghash::GhashKey;
 
     proptest! {
         // Whatever this CPU prefers, the code for the others is held to the portable one too.
@@ -270,21 +283,21 @@ mod tests {
             blocks in proptest::collection::vec(any::<Block>(), 0..40),
         ) {
             prop_assume!(Backend::X86_64.is_available());
-            let powers = GhashKey::new(&h).powers;
+            let key = GhashKey::new(&h);
             let mut expected = start;
-            portable::update(&mut expected, &powers[POWERS - 1], &blocks);
+            portable::update(&mut expected, &key.powers[POWERS - 1], &blocks);
             let mut sums = [start; 3];
             // SAFETY: the CPU has what the x86-64 back-end needs, as assumed above.
-            unsafe { update_singles(&mut sums[0], &powers, &blocks) };
+            unsafe { update_singles(&mut sums[0], &key, &blocks) };
             prop_assert_eq!(sums[0], expected);
             if std::arch::is_x86_feature_detected!("vpclmulqdq") {
                 // SAFETY: the CPU has just been asked.
-                unsafe { update_pairs(&mut sums[1], &powers, &blocks) };
+                unsafe { update_pairs(&mut sums[1], &key, &blocks) };
                 prop_assert_eq!(sums[1], expected);
             }
             if Backend::X86_64Avx512.is_available() {
                 // SAFETY: the CPU has just been asked.
-                unsafe { update_quads(&mut sums[2], &powers, &blocks) };
+                unsafe { update_quads(&mut sums[2], &key, &blocks) };
                 prop_assert_eq!(sums[2], expected);
             }
         }

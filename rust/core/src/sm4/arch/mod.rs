@@ -2,11 +2,18 @@
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
+mod text;
+#[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
+#[cfg(target_arch = "x86_64")]
+use text::Text;
+
 use super::{Block, KEY_SIZE, Key, ROUNDS, portable};
+use crate::memory;
 
 /// Encrypts each block by itself with the back-end in use.
 #[inline]
@@ -14,7 +21,7 @@ pub fn encrypt_blocks(key: &Key, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
-        unsafe { x86_64::encrypt_blocks(&key.mapped, blocks) };
+        unsafe { x86_64::encrypt_blocks(&key.mapped, Text::in_place(blocks)) };
         return;
     }
     portable::crypt_blocks::<false>(&key.round_keys, blocks);
@@ -26,22 +33,33 @@ pub fn decrypt_blocks(key: &Key, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: as above.
-        unsafe { x86_64::decrypt_blocks(&key.mapped, blocks) };
+        unsafe { x86_64::decrypt_blocks(&key.mapped, Text::in_place(blocks)) };
         return;
     }
     portable::crypt_blocks::<true>(&key.round_keys, blocks);
 }
 
-/// Decrypts a chain of CBC; `before` is the IV or the ciphertext block before.
+/// Decrypts a chain of CBC into memory of the same length; `before` is the IV or the ciphertext
+/// block before.
 #[inline]
-pub fn decrypt_chain(key: &Key, before: &Block, blocks: &mut [Block]) {
+pub fn decrypt_chain<'m>(
+    key: &Key,
+    before: &Block,
+    blocks: &[Block],
+    out: &'m mut [MaybeUninit<u8>],
+) -> &'m mut [u8] {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
-        // SAFETY: as above.
-        unsafe { x86_64::decrypt_chain(&key.mapped, before, blocks) };
-        return;
+        let text = Text::elsewhere(blocks, out);
+        // SAFETY: as above; then all of `out` has been written.
+        unsafe {
+            x86_64::decrypt_chain(&key.mapped, before, text);
+            return memory::assume_written(out);
+        }
     }
-    portable::decrypt_chain(&key.round_keys, before, blocks);
+    let out = memory::copy(blocks.as_flattened(), out);
+    portable::decrypt_chain(&key.round_keys, before, out.as_chunks_mut().0);
+    out
 }
 
 /// To each chain adds the blocks of its stream at `steps`, one after the other, and encrypts; with
@@ -70,10 +88,49 @@ pub fn apply_counters(key: &Key, counter: u128, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
     if crate::cpu::is_x86_64() {
         // SAFETY: as above.
-        unsafe { x86_64::apply_counters(&key.mapped, counter, blocks) };
+        unsafe { x86_64::apply_counters(&key.mapped, counter, Text::in_place(blocks)) };
         return;
     }
     portable::apply_counters(&key.round_keys, counter, blocks);
+}
+
+/// As [`apply_counters`], into memory of the same length.
+#[inline]
+pub fn apply_counters_to<'m>(
+    key: &Key,
+    counter: u128,
+    blocks: &[Block],
+    out: &'m mut [MaybeUninit<u8>],
+) -> &'m mut [u8] {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        let text = Text::elsewhere(blocks, out);
+        // SAFETY: as above; then all of `out` has been written.
+        unsafe {
+            x86_64::apply_counters(&key.mapped, counter, text);
+            return memory::assume_written(out);
+        }
+    }
+    let out = memory::copy(blocks.as_flattened(), out);
+    portable::apply_counters(&key.round_keys, counter, out.as_chunks_mut().0);
+    out
+}
+
+/// The key stream itself, as [`apply_counters`] would add it, into memory of whole blocks.
+#[inline]
+pub fn keystream<'m>(key: &Key, counter: u128, out: &'m mut [MaybeUninit<u8>]) -> &'m mut [u8] {
+    #[cfg(target_arch = "x86_64")]
+    if crate::cpu::is_x86_64() {
+        let text = Text::made(out);
+        // SAFETY: as above; then all of `out` has been written.
+        unsafe {
+            x86_64::keystream(&key.mapped, counter, text);
+            return memory::assume_written(out);
+        }
+    }
+    let out = memory::clear(out);
+    portable::apply_counters(&key.round_keys, counter, out.as_chunks_mut().0);
+    out
 }
 
 /// Expands a key: its round keys, and the same as the x86-64 back-end wants them.

@@ -4,6 +4,7 @@
 //! order 0 2 4 6, 1 3 5 7.
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::maps::SWAP_WORDS;
 use crate::sm4::Block;
@@ -78,7 +79,7 @@ pub fn rows(blocks: &[Block; LANES]) -> [Vector; 4] {
 /// Undoes [`rows`].
 #[target_feature(enable = "avx2")]
 #[inline]
-pub fn store(blocks: &mut [Block; LANES], rows: [Vector; 4]) {
+pub fn store(blocks: &mut [MaybeUninit<Block>; LANES], rows: [Vector; 4]) {
     let blocks: *mut Vector = blocks.as_mut_ptr().cast();
     for (index, row) in rows.into_iter().enumerate() {
         // SAFETY: one of four rows of 32 writable bytes, and the store wants no alignment.

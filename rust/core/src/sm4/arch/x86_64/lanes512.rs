@@ -4,6 +4,7 @@
 //! 0 4 8 12, 1 5 9 13, 2 6 10 14, 3 7 11 15.
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::maps::SWAP_WORDS;
 use crate::sm4::Block;
@@ -65,7 +66,7 @@ pub fn rows(blocks: &[Block; LANES]) -> [Vector; 4] {
 /// Undoes [`rows`].
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub fn store(blocks: &mut [Block; LANES], rows: [Vector; 4]) {
+pub fn store(blocks: &mut [MaybeUninit<Block>; LANES], rows: [Vector; 4]) {
     let blocks: *mut Vector = blocks.as_mut_ptr().cast();
     for (index, row) in rows.into_iter().enumerate() {
         // SAFETY: one of four rows of 64 writable bytes, and the store wants no alignment.

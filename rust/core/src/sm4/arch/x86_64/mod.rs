@@ -13,7 +13,8 @@ use std::arch::is_x86_feature_detected as has;
 use std::sync::OnceLock;
 
 use super::super::{Block, FK, KEY_SIZE, ROUNDS, portable};
-use rounds::{CHAIN, COUNT, DECRYPT, ENCRYPT};
+use super::text::Text;
+use rounds::{CHAIN, COUNT, DECRYPT, ENCRYPT, MAKE};
 
 rounds!(aes, "avx2,aes", lanes256, nibbles::aes, 4);
 rounds!(vaes, "avx2,aes,vaes", lanes256, nibbles::vaes, 4);
@@ -43,39 +44,45 @@ impl Kind {
     }
 }
 
-/// Encrypts each block by itself, in place.
+/// Encrypts each block by itself.
 #[target_feature(enable = "avx2,aes")]
-pub fn encrypt_blocks(keys: &[u32; ROUNDS], blocks: &mut [Block]) {
-    run::<ENCRYPT>(keys, &mut 0, blocks);
+pub fn encrypt_blocks(keys: &[u32; ROUNDS], text: Text<'_>) {
+    run::<ENCRYPT>(keys, &mut 0, text);
 }
 
-/// Decrypts each block by itself, in place.
+/// Decrypts each block by itself.
 #[target_feature(enable = "avx2,aes")]
-pub fn decrypt_blocks(keys: &[u32; ROUNDS], blocks: &mut [Block]) {
-    run::<DECRYPT>(keys, &mut 0, blocks);
+pub fn decrypt_blocks(keys: &[u32; ROUNDS], text: Text<'_>) {
+    run::<DECRYPT>(keys, &mut 0, text);
 }
 
 /// Adds the key stream of consecutive counters, whose last 32 bits do not wrap, to the blocks.
 #[target_feature(enable = "avx2,aes")]
-pub fn apply_counters(keys: &[u32; ROUNDS], mut counter: u128, blocks: &mut [Block]) {
-    run::<COUNT>(keys, &mut counter, blocks);
+pub fn apply_counters(keys: &[u32; ROUNDS], mut counter: u128, text: Text<'_>) {
+    run::<COUNT>(keys, &mut counter, text);
 }
 
-/// Decrypts a chain of CBC in place; `before` is the IV or the ciphertext block before.
+/// The key stream itself.
 #[target_feature(enable = "avx2,aes")]
-pub fn decrypt_chain(keys: &[u32; ROUNDS], before: &Block, blocks: &mut [Block]) {
-    run::<CHAIN>(keys, &mut u128::from_ne_bytes(*before), blocks);
+pub fn keystream(keys: &[u32; ROUNDS], mut counter: u128, text: Text<'_>) {
+    run::<MAKE>(keys, &mut counter, text);
+}
+
+/// Decrypts a chain of CBC; `before` is the IV or the ciphertext block before.
+#[target_feature(enable = "avx2,aes")]
+pub fn decrypt_chain(keys: &[u32; ROUNDS], before: &Block, text: Text<'_>) {
+    run::<CHAIN>(keys, &mut u128::from_ne_bytes(*before), text);
 }
 
 #[target_feature(enable = "avx2,aes")]
-fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, blocks: &mut [Block]) {
+fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, text: Text<'_>) {
     // SAFETY: the CPU has what its kind says.
     unsafe {
-        match Kind::of(blocks.len()) {
-            Kind::Aes => aes::run::<MODE>(keys, context, blocks),
-            Kind::Vaes => vaes::run::<MODE>(keys, context, blocks),
-            Kind::Gfni256 => gfni256::run::<MODE>(keys, context, blocks),
-            Kind::Gfni512 => gfni512::run::<MODE>(keys, context, blocks),
+        match Kind::of(text.len()) {
+            Kind::Aes => aes::run::<MODE>(keys, context, text),
+            Kind::Vaes => vaes::run::<MODE>(keys, context, text),
+            Kind::Gfni256 => gfni256::run::<MODE>(keys, context, text),
+            Kind::Gfni512 => gfni512::run::<MODE>(keys, context, text),
         }
     }
 }
@@ -136,16 +143,16 @@ macro_rules! agrees {
         let blocks: [Block; 100] =
             core::array::from_fn(|i| (u128::MAX / (i as u128 + 3)).to_ne_bytes());
         let (mut this, mut plain) = (blocks, blocks);
-        $module::run::<ENCRYPT>(keys, &mut 0, &mut this);
+        $module::run::<ENCRYPT>(keys, &mut 0, Text::in_place(&mut this));
         portable::crypt_blocks::<false>(&round_keys, &mut plain);
-        $module::run::<COUNT>(keys, &mut 7, &mut this);
+        $module::run::<COUNT>(keys, &mut 7, Text::in_place(&mut this));
         portable::apply_counters(&round_keys, 7, &mut plain);
-        $module::run::<CHAIN>(keys, &mut 0, &mut this);
+        $module::run::<CHAIN>(keys, &mut 0, Text::in_place(&mut this));
         portable::decrypt_chain(&round_keys, &[0; 16], &mut plain);
         let (mut these, mut plains) = (blocks, blocks);
         $module::chain::<true>(keys, &mut these, &mut streams(&mut this), 0..1);
         portable::chain::<true>(&round_keys, &mut plains, &mut streams(&mut plain), 0..1);
-        $module::run::<DECRYPT>(keys, &mut 0, &mut these);
+        $module::run::<DECRYPT>(keys, &mut 0, Text::in_place(&mut these));
         portable::crypt_blocks::<true>(&round_keys, &mut plains);
         this == plain && these == plains
     }};
@@ -175,14 +182,18 @@ fn streams(blocks: &mut [Block]) -> Vec<&mut [Block]> {
 mod tests {
     use proptest::prelude::*;
 
+    use core::mem::MaybeUninit;
+
     use super::*;
     use crate::cpu::Backend;
+    use crate::memory;
     use crate::sm4::Key;
+
+    const MODES: [u8; 5] = [ENCRYPT, DECRYPT, COUNT, CHAIN, MAKE];
 
     /// What each mode makes of the blocks.
     fn in_all_modes(blocks: &[Block], act: impl Fn(u8, &mut [Block])) -> Vec<Vec<Block>> {
-        let modes = [ENCRYPT, DECRYPT, COUNT, CHAIN].into_iter();
-        let results = modes.map(|mode| {
+        let results = MODES.into_iter().map(|mode| {
             let mut blocks = blocks.to_vec();
             act(mode, &mut blocks);
             blocks
@@ -190,22 +201,40 @@ mod tests {
         results.collect()
     }
 
+    /// The same, elsewhere.
+    fn elsewhere(blocks: &[Block], act: impl Fn(u8, Text<'_>)) -> Vec<Vec<Block>> {
+        let results = MODES.into_iter().map(|mode| {
+            let mut out = vec![MaybeUninit::new(0xa5); size_of_val(blocks)];
+            act(
+                mode,
+                if mode == MAKE { Text::made(&mut out) } else { Text::elsewhere(blocks, &mut out) },
+            );
+            // SAFETY: all was written at the start.
+            unsafe { memory::assume_written(&mut out) }.as_chunks().0.to_vec()
+        });
+        results.collect()
+    }
+
     // All modes of the module of one kind of CPU.
     macro_rules! run {
-        ($module:ident, $keys:expr, $context:expr, $blocks:expr) => {
-            in_all_modes($blocks, |mode, blocks| {
+        ($module:ident, $keys:expr, $context:expr, $blocks:expr) => {{
+            let run = |mode, text: Text<'_>| {
                 let mut context = $context;
                 // SAFETY: the CPU has what this module needs, as its test assumes.
                 unsafe {
                     match mode {
-                        ENCRYPT => $module::run::<ENCRYPT>($keys, &mut context, blocks),
-                        DECRYPT => $module::run::<DECRYPT>($keys, &mut context, blocks),
-                        COUNT => $module::run::<COUNT>($keys, &mut context, blocks),
-                        _ => $module::run::<CHAIN>($keys, &mut context, blocks),
+                        ENCRYPT => $module::run::<ENCRYPT>($keys, &mut context, text),
+                        DECRYPT => $module::run::<DECRYPT>($keys, &mut context, text),
+                        COUNT => $module::run::<COUNT>($keys, &mut context, text),
+                        CHAIN => $module::run::<CHAIN>($keys, &mut context, text),
+                        _ => $module::run::<MAKE>($keys, &mut context, text),
                     }
                 }
-            })
-        };
+            };
+            let in_place = in_all_modes($blocks, |mode, blocks| run(mode, Text::in_place(blocks)));
+            assert_eq!(elsewhere($blocks, run), in_place);
+            in_place
+        }};
     }
 
     proptest! {
@@ -224,7 +253,11 @@ mod tests {
                 ENCRYPT => portable::crypt_blocks::<false>(keys, blocks),
                 DECRYPT => portable::crypt_blocks::<true>(keys, blocks),
                 COUNT => portable::apply_counters(keys, context, blocks),
-                _ => portable::decrypt_chain(keys, &context.to_ne_bytes(), blocks),
+                CHAIN => portable::decrypt_chain(keys, &context.to_ne_bytes(), blocks),
+                _ => {
+                    blocks.fill([0; 16]);
+                    portable::apply_counters(keys, context, blocks);
+                }
             });
             prop_assert_eq!(&run!(aes, &key.mapped, context, &blocks), &expected);
             if has!("vaes") {

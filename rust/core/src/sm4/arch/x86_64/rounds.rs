@@ -6,6 +6,8 @@ pub const ENCRYPT: u8 = 0;
 pub const DECRYPT: u8 = 1;
 /// Add the key stream of counters; the last 32 bits do not wrap. The context is the next counter.
 pub const COUNT: u8 = 2;
+/// Make that key stream, without anything to add it to.
+pub const MAKE: u8 = 4;
 /// Decrypt a chain of CBC. The context is the ciphertext block before, or the IV.
 pub const CHAIN: u8 = 3;
 
@@ -16,7 +18,8 @@ macro_rules! rounds {
             use super::$maps::$kind::Maps;
             use core::ops::Range;
 
-            use super::rounds::{COUNT, DECRYPT, ENCRYPT};
+            use super::super::text::Text;
+            use super::rounds::{CHAIN, COUNT, ENCRYPT, MAKE};
             use super::$lanes::*;
 
             use crate::sm4::{BLOCK_SIZE, Block, ROUNDS};
@@ -27,23 +30,25 @@ macro_rules! rounds {
             type Group = [Block; LANES];
             type Words = [Vector; 4];
 
-            /// Does what `MODE` says, in place.
+            /// Does what `MODE` says.
             #[target_feature(enable = $features)]
             pub fn run<const MODE: u8>(
                 keys: &[u32; ROUNDS],
                 context: &mut u128,
-                blocks: &mut [Block],
+                mut text: Text<'_>,
             ) {
-                let (batches, rest) = blocks.as_chunks_mut::<{ MOST * LANES }>();
-                for batch in batches {
-                    groups::<MOST, MODE>(keys, context, batch.as_chunks_mut().0);
+                while text.len() >= MOST * LANES {
+                    let (batch, rest) = text.split_at(MOST * LANES);
+                    groups::<MOST, MODE>(keys, context, batch);
+                    text = rest;
                 }
-                match rest.len().div_ceil(LANES) {
+                match text.len().div_ceil(LANES) {
                     0 => {}
-                    1 => partly::<1, MODE>(keys, context, rest),
-                    2 => partly::<2, MODE>(keys, context, rest),
-                    3 | 4 => partly::<4, MODE>(keys, context, rest),
-                    _ => partly::<MOST, MODE>(keys, context, rest),
+                    1 => partly::<1, MODE>(keys, context, text),
+                    2 => partly::<2, MODE>(keys, context, text),
+                    3 => partly::<3, MODE>(keys, context, text),
+                    4 => partly::<4, MODE>(keys, context, text),
+                    _ => partly::<MOST, MODE>(keys, context, text),
                 }
             }
 
@@ -52,15 +57,16 @@ macro_rules! rounds {
             fn partly<const GROUPS: usize, const MODE: u8>(
                 keys: &[u32; ROUNDS],
                 context: &mut u128,
-                blocks: &mut [Block],
+                text: Text<'_>,
             ) {
-                if blocks.len() == GROUPS * LANES {
-                    return groups::<GROUPS, MODE>(keys, context, blocks.as_chunks_mut().0);
+                if text.len() == GROUPS * LANES {
+                    return groups::<GROUPS, MODE>(keys, context, text);
                 }
                 let mut padded = [[[0; BLOCK_SIZE]; LANES]; GROUPS];
-                padded.as_flattened_mut()[..blocks.len()].copy_from_slice(blocks);
-                groups::<GROUPS, MODE>(keys, context, &mut padded);
-                blocks.copy_from_slice(&padded.as_flattened()[..blocks.len()]);
+                let padded = padded.as_flattened_mut();
+                text.read(padded);
+                groups::<GROUPS, MODE>(keys, context, Text::in_place(padded));
+                text.write(padded);
             }
 
             #[target_feature(enable = $features)]
@@ -68,33 +74,34 @@ macro_rules! rounds {
             fn groups<const GROUPS: usize, const MODE: u8>(
                 keys: &[u32; ROUNDS],
                 context: &mut u128,
-                groups: &mut [Group],
+                mut text: Text<'_>,
             ) {
+                assert!(text.len() == GROUPS * LANES);
                 let mut x = [[splat(0); 4]; GROUPS];
-                if MODE == COUNT {
+                if MODE == COUNT || MODE == MAKE {
                     x = counters::<GROUPS>(*context);
                     *context = context.wrapping_add((GROUPS * LANES) as u128);
                 } else {
-                    for (x, group) in x.iter_mut().zip(&*groups) {
-                        *x = enter(rows(group));
+                    for (index, x) in x.iter_mut().enumerate() {
+                        *x = enter(rows(text.group(index)));
                     }
                 }
                 match MODE {
-                    ENCRYPT | COUNT => all_rounds::<GROUPS, false>(&mut x, keys),
+                    ENCRYPT | COUNT | MAKE => all_rounds::<GROUPS, false>(&mut x, keys),
                     _ => all_rounds::<GROUPS, true>(&mut x, keys),
                 }
-                for (x, group) in x.into_iter().zip(groups) {
-                    let result = leave(x);
-                    match MODE {
-                        ENCRYPT | DECRYPT => store(group, result),
-                        COUNT => store(group, add(result, rows(group))),
-                        _ => {
-                            let mut before = [context.to_ne_bytes(); LANES];
-                            before[1..].copy_from_slice(&group[..LANES - 1]);
-                            *context = u128::from_ne_bytes(group[LANES - 1]);
-                            store(group, add(result, rows(&before)));
-                        }
+                for (index, x) in x.into_iter().enumerate() {
+                    let mut result = leave(x);
+                    if MODE == COUNT {
+                        result = add(result, rows(text.group(index)));
+                    } else if MODE == CHAIN {
+                        let group = text.group::<LANES>(index);
+                        let mut before = [context.to_ne_bytes(); LANES];
+                        before[1..].copy_from_slice(&group[..LANES - 1]);
+                        *context = u128::from_ne_bytes(group[LANES - 1]);
+                        result = add(result, rows(&before));
                     }
+                    store(text.place(index), result);
                 }
             }
 
@@ -145,7 +152,7 @@ macro_rules! rounds {
                     all_rounds::<GROUPS, false>(&mut x, keys);
                     for (x, group) in x.iter_mut().zip(&mut batch) {
                         if KEEP {
-                            store(group, leave(*x));
+                            put(group, leave(*x));
                         }
                         x.reverse();
                     }
@@ -157,7 +164,7 @@ macro_rules! rounds {
                 }
                 for (mut x, group) in x.into_iter().zip(&mut batch) {
                     x.reverse();
-                    store(group, leave(x));
+                    put(group, leave(x));
                 }
                 chains.copy_from_slice(&batch.as_flattened()[..chains.len()]);
             }
@@ -174,6 +181,12 @@ macro_rules! rounds {
                     last = plus(last, splat(LANES as u32));
                 }
                 x
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn put(group: &mut Group, rows: [Vector; 4]) {
+                store(Text::in_place(group).place(0), rows);
             }
 
             #[target_feature(enable = $features)]
