@@ -9,7 +9,7 @@ import pytest
 from meterseal import _core
 from meterseal.errors import UsageError
 
-ALL = ["portable", "x86-64", "x86-64-avx512"]
+ALL = ["portable", "x86-64-sse", "x86-64", "x86-64-avx512"]
 
 
 def chosen_with(wish: str) -> subprocess.CompletedProcess[str]:

@@ -11,14 +11,17 @@ use crate::self_test;
 pub enum Backend {
     /// Plain Rust, constant time on any CPU.
     Portable = 1,
-    /// x86-64 with BMI2, ADX, AES-NI, PCLMULQDQ, SSSE3 and AVX2.
+    /// SM4 and GHASH by AES-NI, PCLMULQDQ, SSSE3 and SSE4.1, the rest in plain Rust: for x86-64
+    /// without AVX2 or ADX.
+    X86_64Sse = 4,
+    /// x86-64 with BMI2, ADX, AES-NI, PCLMULQDQ, SSSE3, SSE4.1 and AVX2.
     X86_64 = 2,
     /// The same with 512-bit vectors: AVX-512 F, BW, DQ, VL, IFMA and VBMI, GFNI, VAES and
     /// VPCLMULQDQ. Chosen only after its self-test.
     X86_64Avx512 = 3,
 }
 
-/// Name of the environment variable that forces a back-end: `portable`, `x86-64` or
+/// Name of the environment variable that forces a back-end: `portable`, `x86-64-sse`, `x86-64` or
 /// `x86-64-avx512`.
 pub const ENVIRONMENT_VARIABLE: &str = "METERSEAL_BACKEND";
 
@@ -26,13 +29,14 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 impl Backend {
     /// All of them, the plainest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::X86_64, Self::X86_64Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::X86_64Sse, Self::X86_64, Self::X86_64Avx512];
 
     /// The name used by the environment variable and the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::X86_64Sse => "x86-64-sse",
             Self::X86_64 => "x86-64",
             Self::X86_64Avx512 => "x86-64-avx512",
         }
@@ -49,6 +53,7 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
+            Self::X86_64Sse => sse_available(),
             Self::X86_64 => x86_64_available(),
             Self::X86_64Avx512 => x86_64_available() && avx512_available(),
         }
@@ -63,15 +68,23 @@ pub fn backend() -> Backend {
         1 => Backend::Portable,
         2 => Backend::X86_64,
         3 => Backend::X86_64Avx512,
+        4 => Backend::X86_64Sse,
         _ => choose(),
     }
+}
+
+/// Whether AES-NI, PCLMULQDQ and SSE4.1 may be used, wider ones perhaps too.
+#[inline]
+#[must_use]
+pub fn is_sse() -> bool {
+    backend() != Backend::Portable
 }
 
 /// Whether the instructions of the x86-64 back-end may be used, wider ones perhaps too.
 #[inline]
 #[must_use]
 pub fn is_x86_64() -> bool {
-    backend() != Backend::Portable
+    matches!(backend(), Backend::X86_64 | Backend::X86_64Avx512)
 }
 
 /// Whether the instructions of the AVX-512 back-end may be used.
@@ -108,7 +121,7 @@ pub fn wish_of_environment() -> Result<Option<Backend>, Error> {
     let Some(name) = std::env::var_os(ENVIRONMENT_VARIABLE) else { return Ok(None) };
     let wish = name.to_str().and_then(Backend::from_name);
     let wish = wish.ok_or(Error::InvalidInput(
-        "METERSEAL_BACKEND: expected portable, x86-64 or x86-64-avx512",
+        "METERSEAL_BACKEND: expected portable, x86-64-sse, x86-64 or x86-64-avx512",
     ))?;
     if wish.is_available() {
         Ok(Some(wish))
@@ -130,7 +143,8 @@ fn choose() -> Backend {
 /// While wide paths are tested, whatever asks gets the narrow ones.
 fn best() -> Backend {
     if !Backend::X86_64.is_available() {
-        return Backend::Portable;
+        let has_sse = Backend::X86_64Sse.is_available();
+        return if has_sse { Backend::X86_64Sse } else { Backend::Portable };
     }
     CHOSEN.store(Backend::X86_64 as u8, Ordering::Relaxed);
     if Backend::X86_64Avx512.is_available() && self_test::wide_paths_agree() {
@@ -141,15 +155,15 @@ fn best() -> Backend {
 }
 
 #[cfg(target_arch = "x86_64")]
+fn sse_available() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("aes") && has!("pclmulqdq") && has!("ssse3") && has!("sse4.1")
+}
+
+#[cfg(target_arch = "x86_64")]
 fn x86_64_available() -> bool {
     use std::arch::is_x86_feature_detected as has;
-    has!("bmi2")
-        && has!("adx")
-        && has!("aes")
-        && has!("pclmulqdq")
-        && has!("ssse3")
-        && has!("sse4.1")
-        && has!("avx2")
+    sse_available() && has!("bmi2") && has!("adx") && has!("avx2")
 }
 
 /// The CPU has them, and the operating system keeps the registers.
@@ -165,6 +179,11 @@ fn avx512_available() -> bool {
         && has!("gfni")
         && has!("vaes")
         && has!("vpclmulqdq")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn sse_available() -> bool {
+    false
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -19,7 +19,9 @@ fn available_backends() -> Vec<&'static str> {
 #[pyfunction]
 fn force_backend(name: &str) -> PyResult<()> {
     let wanted = Backend::from_name(name)
-        .ok_or(Error::InvalidInput("no such back-end: expected portable, x86-64 or x86-64-avx512"))
+        .ok_or(Error::InvalidInput(
+            "no such back-end: expected portable, x86-64-sse, x86-64 or x86-64-avx512",
+        ))
         .map_err(raise)?;
     cpu::force(wanted).map_err(raise)
 }

@@ -11,8 +11,8 @@ use crate::sm4::Block;
 #[inline]
 pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
-        // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
+    if crate::cpu::is_sse() {
+        // SAFETY: a back-end is chosen only on a CPU that has all its instructions.
         unsafe { x86_64::update(sum, key, blocks) };
         return;
     }
@@ -23,7 +23,7 @@ pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
 #[inline]
 pub fn multiply(a: Element, b: Element) -> Element {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         // SAFETY: as above.
         return unsafe { x86_64::multiply(a, b) };
     }

@@ -7,13 +7,13 @@ use super::super::{Element, GhashKey, POWERS, fold, portable};
 use crate::sm4::Block;
 
 /// Takes whole blocks into the sum.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     if blocks.len() > POWERS / 2 && crate::cpu::is_avx512() {
         // SAFETY: the AVX-512 back-end is chosen only on a CPU that has all its instructions.
         unsafe { update_quads(sum, key, blocks) };
-    } else if std::arch::is_x86_feature_detected!("vpclmulqdq") {
-        // SAFETY: the CPU has just been asked.
+    } else if crate::cpu::is_x86_64() && std::arch::is_x86_feature_detected!("vpclmulqdq") {
+        // SAFETY: the CPU has just been asked, and has AVX2 too.
         unsafe { update_pairs(sum, key, blocks) };
     } else {
         update_singles(sum, key, blocks);
@@ -21,7 +21,7 @@ pub fn update(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
 }
 
 /// a b / x^128.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 pub fn multiply(a: Element, b: Element) -> Element {
     let mut product = Product::zero();
     product.add(load(&a), &b, &fold(b));
@@ -29,7 +29,7 @@ pub fn multiply(a: Element, b: Element) -> Element {
 }
 
 /// One block in each register.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 fn update_singles(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
     let mut y = load(sum);
     for batch in blocks.chunks(POWERS) {
@@ -162,7 +162,7 @@ struct Product {
 }
 
 impl Product {
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     #[inline]
     fn zero() -> Self {
         let zero = _mm_setzero_si128();
@@ -170,7 +170,7 @@ impl Product {
     }
 
     /// Adds a b, given b folded too.
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     #[inline]
     fn add(&mut self, a: __m128i, b: &Element, folded: &Element) {
         let (b, folded) = (load(b), load(folded));
@@ -181,7 +181,7 @@ impl Product {
     }
 
     /// Adds the products of blocks, y being added to the first of them.
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     #[inline]
     fn add_blocks(&mut self, y: __m128i, blocks: &[Block], powers: &[Element], folded: &[Element]) {
         let powers = powers.iter().zip(folded);
@@ -193,7 +193,7 @@ impl Product {
     }
 
     /// Divides by x^128 modulo x^128 + x^127 + x^126 + x^121 + 1, 64 bits at a time.
-    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     #[inline]
     fn reduce(self) -> __m128i {
         let middle = _mm_xor_si128(self.cross, _mm_xor_si128(self.low, self.high));
@@ -210,7 +210,7 @@ impl Product {
 }
 
 /// A block, its bytes reversed.
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 #[inline]
 fn read(block: &Block) -> __m128i {
     let reverse = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -246,7 +246,7 @@ fn load_quad(powers: &[Element; 4]) -> __m512i {
     unsafe { _mm512_loadu_si512(powers.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 #[inline]
 fn load(element: &Element) -> __m128i {
     // SAFETY: an element is 16 readable bytes, and the load wants no alignment.
@@ -261,7 +261,7 @@ fn load_pair(powers: &[Element; 2]) -> __m256i {
     unsafe { _mm256_loadu_si256(powers.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx2")]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 #[inline]
 fn unload(value: __m128i) -> Element {
     [_mm_cvtsi128_si64(value) as u64, _mm_extract_epi64::<1>(value) as u64]

@@ -33,7 +33,7 @@ pub fn compress_each(states: &mut [[u32; 8]], blocks: &[[u8; BLOCK_SIZE]]) {
     #[cfg(target_arch = "x86_64")]
     if states.len() >= WORTH_LANES {
         match cpu::backend() {
-            Backend::Portable => {}
+            Backend::Portable | Backend::X86_64Sse => {}
             Backend::X86_64 => {
                 // SAFETY: the back-end is chosen only on a CPU that has its instructions.
                 return in_lanes(states, blocks, |states, strings| unsafe {
@@ -83,7 +83,7 @@ pub fn digest_all(messages: &[Message<'_>]) -> Option<Vec<Digest>> {
     #[cfg(target_arch = "x86_64")]
     if messages.len() >= WORTH_LANES {
         return match cpu::backend() {
-            Backend::Portable => None,
+            Backend::Portable | Backend::X86_64Sse => None,
             Backend::X86_64 => digest_by_eight(messages),
             Backend::X86_64Avx512 => digest_by_sixteen(messages),
         };

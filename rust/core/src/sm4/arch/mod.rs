@@ -19,8 +19,8 @@ use crate::memory;
 #[inline]
 pub fn encrypt_blocks(key: &Key, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
-        // SAFETY: the x86-64 back-end is chosen only on a CPU that has all its instructions.
+    if crate::cpu::is_sse() {
+        // SAFETY: a back-end is chosen only on a CPU that has all its instructions.
         unsafe { x86_64::encrypt_blocks(&key.mapped, Text::in_place(blocks)) };
         return;
     }
@@ -31,7 +31,7 @@ pub fn encrypt_blocks(key: &Key, blocks: &mut [Block]) {
 #[inline]
 pub fn decrypt_blocks(key: &Key, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         // SAFETY: as above.
         unsafe { x86_64::decrypt_blocks(&key.mapped, Text::in_place(blocks)) };
         return;
@@ -49,7 +49,7 @@ pub fn decrypt_chain<'m>(
     out: &'m mut [MaybeUninit<u8>],
 ) -> &'m mut [u8] {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         let text = Text::elsewhere(blocks, out);
         // SAFETY: as above; then all of `out` has been written.
         unsafe {
@@ -72,7 +72,7 @@ pub fn chain<const KEEP: bool>(
     steps: Range<usize>,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         // SAFETY: as above.
         unsafe { x86_64::chain::<KEEP>(&key.mapped, chains, streams, steps) };
         return;
@@ -86,7 +86,7 @@ pub fn chain<const KEEP: bool>(
 #[inline]
 pub fn apply_counters(key: &Key, counter: u128, blocks: &mut [Block]) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         // SAFETY: as above.
         unsafe { x86_64::apply_counters(&key.mapped, counter, Text::in_place(blocks)) };
         return;
@@ -103,7 +103,7 @@ pub fn apply_counters_to<'m>(
     out: &'m mut [MaybeUninit<u8>],
 ) -> &'m mut [u8] {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         let text = Text::elsewhere(blocks, out);
         // SAFETY: as above; then all of `out` has been written.
         unsafe {
@@ -120,7 +120,7 @@ pub fn apply_counters_to<'m>(
 #[inline]
 pub fn keystream<'m>(key: &Key, counter: u128, out: &'m mut [MaybeUninit<u8>]) -> &'m mut [u8] {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         let text = Text::made(out);
         // SAFETY: as above; then all of `out` has been written.
         unsafe {
@@ -138,7 +138,7 @@ pub fn keystream<'m>(key: &Key, counter: u128, out: &'m mut [MaybeUninit<u8>]) -
 /// Both are made whatever back-end is in use, so that a key outlives a change of it.
 pub fn expand(key: &[u8; KEY_SIZE]) -> ([u32; ROUNDS], [u32; ROUNDS]) {
     #[cfg(target_arch = "x86_64")]
-    if crate::cpu::is_x86_64() {
+    if crate::cpu::is_sse() {
         // SAFETY: as above.
         return unsafe { x86_64::expand(key) };
     }

@@ -53,6 +53,14 @@ pub fn shuffle(a: Vector, shuffle: Vector) -> Vector {
     _mm256_shuffle_epi8(a, shuffle)
 }
 
+/// The lower halves of the bytes, and the higher ones.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn nibbles(x: Vector) -> (Vector, Vector) {
+    let mask = _mm256_set1_epi8(15);
+    (_mm256_and_si256(x, mask), _mm256_and_si256(_mm256_srli_epi16::<4>(x), mask))
+}
+
 #[target_feature(enable = "avx2")]
 #[inline]
 pub fn broadcast(bytes: &Block) -> Vector {

@@ -1,6 +1,7 @@
 //! SM4 for each kind of x86-64 CPU; `maps` tells how the S-box of AES becomes that of SM4.
 
 mod gfni;
+mod lanes128;
 mod lanes256;
 mod lanes512;
 mod maps;
@@ -16,6 +17,7 @@ use super::super::{Block, FK, KEY_SIZE, ROUNDS, portable};
 use super::text::Text;
 use rounds::{CHAIN, COUNT, DECRYPT, ENCRYPT, MAKE};
 
+rounds!(sse, "ssse3,sse4.1,aes", lanes128, nibbles::sse, 4);
 rounds!(aes, "avx2,aes", lanes256, nibbles::aes, 4);
 rounds!(vaes, "avx2,aes,vaes", lanes256, nibbles::vaes, 4);
 rounds!(gfni256, "avx2,gfni", lanes256, gfni::narrow, 4);
@@ -23,6 +25,7 @@ rounds!(gfni512, "avx512f,avx512bw,gfni", lanes512, gfni::wide, 6);
 
 /// The fastest that this CPU has for so many blocks.
 enum Kind {
+    Sse,
     Aes,
     Vaes,
     Gfni256,
@@ -31,6 +34,9 @@ enum Kind {
 
 impl Kind {
     fn of(blocks: usize) -> Self {
+        if !crate::cpu::is_x86_64() {
+            return Self::Sse;
+        }
         // A narrow group is ready as soon as a wide one, and needs no filling up.
         if blocks > lanes256::LANES && crate::cpu::is_avx512() {
             Self::Gfni512
@@ -45,40 +51,41 @@ impl Kind {
 }
 
 /// Encrypts each block by itself.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn encrypt_blocks(keys: &[u32; ROUNDS], text: Text<'_>) {
     run::<ENCRYPT>(keys, &mut 0, text);
 }
 
 /// Decrypts each block by itself.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn decrypt_blocks(keys: &[u32; ROUNDS], text: Text<'_>) {
     run::<DECRYPT>(keys, &mut 0, text);
 }
 
 /// Adds the key stream of consecutive counters, whose last 32 bits do not wrap, to the blocks.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn apply_counters(keys: &[u32; ROUNDS], mut counter: u128, text: Text<'_>) {
     run::<COUNT>(keys, &mut counter, text);
 }
 
 /// The key stream itself.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn keystream(keys: &[u32; ROUNDS], mut counter: u128, text: Text<'_>) {
     run::<MAKE>(keys, &mut counter, text);
 }
 
 /// Decrypts a chain of CBC; `before` is the IV or the ciphertext block before.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn decrypt_chain(keys: &[u32; ROUNDS], before: &Block, text: Text<'_>) {
     run::<CHAIN>(keys, &mut u128::from_ne_bytes(*before), text);
 }
 
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, text: Text<'_>) {
     // SAFETY: the CPU has what its kind says.
     unsafe {
         match Kind::of(text.len()) {
+            Kind::Sse => sse::run::<MODE>(keys, context, text),
             Kind::Aes => aes::run::<MODE>(keys, context, text),
             Kind::Vaes => vaes::run::<MODE>(keys, context, text),
             Kind::Gfni256 => gfni256::run::<MODE>(keys, context, text),
@@ -89,7 +96,7 @@ fn run<const MODE: u8>(keys: &[u32; ROUNDS], context: &mut u128, text: Text<'_>)
 
 /// To each chain adds the blocks of its stream at `steps`, one after the other, and encrypts; with
 /// `KEEP` what comes out replaces the block.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn chain<const KEEP: bool>(
     keys: &[u32; ROUNDS],
     chains: &mut [Block],
@@ -99,6 +106,7 @@ pub fn chain<const KEEP: bool>(
     // SAFETY: the CPU has what its kind says.
     unsafe {
         match Kind::of(chains.len()) {
+            Kind::Sse => sse::chain::<KEEP>(keys, chains, streams, steps),
             Kind::Aes => aes::chain::<KEEP>(keys, chains, streams, steps),
             Kind::Vaes => vaes::chain::<KEEP>(keys, chains, streams, steps),
             Kind::Gfni256 => gfni256::chain::<KEEP>(keys, chains, streams, steps),
@@ -108,11 +116,11 @@ pub fn chain<const KEEP: bool>(
 }
 
 /// Expands a key: its round keys, and their images with the constant.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn expand(key: &[u8; KEY_SIZE]) -> ([u32; ROUNDS], [u32; ROUNDS]) {
     let words = key.as_chunks::<4>().0;
     let k = core::array::from_fn(|i| u32::from_be_bytes(words[i]) ^ FK[i]);
-    let mut mapped = if has_gfni() {
+    let mut mapped = if crate::cpu::is_x86_64() && has_gfni() {
         // SAFETY: as just told.
         unsafe { gfni::expand(&k) }
     } else {
@@ -259,6 +267,7 @@ mod tests {
                     portable::apply_counters(keys, context, blocks);
                 }
             });
+            prop_assert_eq!(&run!(sse, &key.mapped, context, &blocks), &expected);
             prop_assert_eq!(&run!(aes, &key.mapped, context, &blocks), &expected);
             if has!("vaes") {
                 prop_assert_eq!(&run!(vaes, &key.mapped, context, &blocks), &expected);
@@ -294,7 +303,10 @@ mod tests {
             let keep = run(portable::chain::<true>, &key.round_keys);
             let mac = run(portable::chain::<false>, &key.round_keys);
             prop_assert_eq!(&mac.1, &blocks);
-            let mut kinds: Vec<[Chain; 2]> = vec![[aes::chain::<true>, aes::chain::<false>]];
+            let mut kinds: Vec<[Chain; 2]> = vec![
+                [sse::chain::<true>, sse::chain::<false>],
+                [aes::chain::<true>, aes::chain::<false>],
+            ];
             if has!("vaes") {
                 kinds.push([vaes::chain::<true>, vaes::chain::<false>]);
             }

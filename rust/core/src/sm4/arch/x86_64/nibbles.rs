@@ -2,17 +2,18 @@
 
 use core::arch::x86_64::*;
 
-use super::lanes256::{Vector, broadcast, shuffle, splat, xor, xor3};
 use super::maps::{
     self, CK_MAPPED, IMAGE, LEAVE, SCHEDULE, nibble_tables, rotation, rotation_of_shifted,
     straight_rotation,
 };
+use super::{lanes128, lanes256};
 use crate::sm4::{Block, ROUNDS};
 
-// The round function, compiled once with AESENCLAST on halves of a register and once on whole ones.
+// The round function, compiled for each kind of registers and of AESENCLAST.
 macro_rules! maps {
-    ($module:ident, $features:literal, $s_box:path) => {
+    ($module:ident, $features:literal, $lanes:ident, $s_box:path) => {
         pub mod $module {
+            use super::$lanes::{Vector, broadcast, nibbles, shuffle, xor};
             use super::*;
 
             /// The maps, in registers.
@@ -62,90 +63,96 @@ macro_rules! maps {
                     Nibbles::of(&LEAVE_TABLE).look_up(word)
                 }
             }
+
+            /// An affine map of bytes as two tables, one for each half of the byte.
+            pub struct Nibbles {
+                low: Vector,
+                high: Vector,
+            }
+
+            impl Nibbles {
+                #[target_feature(enable = $features)]
+                #[inline]
+                pub fn of(table: &[Block; 2]) -> Self {
+                    Self { low: broadcast(&table[0]), high: broadcast(&table[1]) }
+                }
+
+                #[target_feature(enable = $features)]
+                #[inline]
+                pub fn look_up(&self, x: Vector) -> Vector {
+                    let (low, high) = nibbles(x);
+                    xor(shuffle(self.low, low), shuffle(self.high, high))
+                }
+            }
         }
     };
 }
 
-maps!(aes, "avx2,aes", super::aes_s_box);
-maps!(vaes, "avx2,aes,vaes", super::vaes_s_box);
+maps!(sse, "ssse3,sse4.1,aes", lanes128, super::sse_s_box);
+maps!(aes, "avx2,aes", lanes256, super::aes_s_box);
+maps!(vaes, "avx2,aes,vaes", lanes256, super::vaes_s_box);
 
-/// The AES S-box on each byte, with ShiftRows in each half.
+/// The AES S-box on each byte, with ShiftRows.
+#[target_feature(enable = "sse4.1,aes")]
+#[inline]
+fn sse_s_box(x: lanes128::Vector) -> lanes128::Vector {
+    _mm_aesenclast_si128(x, _mm_setzero_si128())
+}
+
+/// The same in each half.
 #[target_feature(enable = "avx2,aes")]
 #[inline]
-fn aes_s_box(x: Vector) -> Vector {
-    let zero = _mm_setzero_si128();
-    let low = _mm_aesenclast_si128(_mm256_castsi256_si128(x), zero);
-    let high = _mm_aesenclast_si128(_mm256_extracti128_si256::<1>(x), zero);
+fn aes_s_box(x: lanes256::Vector) -> lanes256::Vector {
+    let low = sse_s_box(_mm256_castsi256_si128(x));
+    let high = sse_s_box(_mm256_extracti128_si256::<1>(x));
     _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), high)
 }
 
 /// The same in one instruction.
 #[target_feature(enable = "avx2,aes,vaes")]
 #[inline]
-fn vaes_s_box(x: Vector) -> Vector {
+fn vaes_s_box(x: lanes256::Vector) -> lanes256::Vector {
     _mm256_aesenclast_epi128(x, _mm256_setzero_si256())
 }
 
 /// The round keys, in the image, of a key that is added to FK (GB/T 32907-2016, 7.3).
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn expand(key: &[u32; 4]) -> [u32; ROUNDS] {
+    use lanes128::{broadcast, first, shuffle, splat, xor, xor3};
     let maps = [
-        Nibbles::of(&SCHEDULE_TABLES[0]),
-        Nibbles::of(&SCHEDULE_TABLES[1]),
-        Nibbles::of(&SCHEDULE_TABLES[2]),
-        Nibbles::of(&SCHEDULE_TABLES[3]),
+        sse::Nibbles::of(&SCHEDULE_TABLES[0]),
+        sse::Nibbles::of(&SCHEDULE_TABLES[1]),
+        sse::Nibbles::of(&SCHEDULE_TABLES[2]),
+        sse::Nibbles::of(&SCHEDULE_TABLES[3]),
     ];
     let rotations = [broadcast(&BY_8), broadcast(&BY_16), broadcast(&BY_24)];
-    let enter = |word| aes::Maps::enter(splat(word));
+    let enter = |word| sse::Maps::enter(splat(word));
     let mut k = [enter(key[0]), enter(key[1]), enter(key[2]), enter(key[3])];
     let mut round_keys = [0; ROUNDS];
     for (round_key, constant) in round_keys.iter_mut().zip(CK_MAPPED) {
         // All columns are equal, so that ShiftRows changes nothing.
-        let z = aes_s_box(xor3(xor(k[1], splat(constant)), k[2], k[3]));
+        let z = sse_s_box(xor3(xor(k[1], splat(constant)), k[2], k[3]));
         let [k0, k1, k2, k3] = maps.each_ref().map(|map| map.look_up(z));
         let even = xor3(k[0], k0, shuffle(k2, rotations[1]));
         let odd = xor(shuffle(k1, rotations[0]), shuffle(k3, rotations[2]));
         k = [k[1], k[2], k[3], xor(even, odd)];
-        *round_key = _mm_cvtsi128_si32(_mm256_castsi256_si128(k[3])) as u32;
+        *round_key = first(k[3]);
     }
     round_keys
 }
 
 /// Words out of their image.
-#[target_feature(enable = "avx2,aes")]
+#[target_feature(enable = "ssse3,sse4.1,aes")]
 pub fn leave(words: &[u32; ROUNDS]) -> [u32; ROUNDS] {
     let mut out = [0; ROUNDS];
-    for (from, to) in words.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
-        // SAFETY: 32 readable and 32 writable bytes, and neither access wants alignment.
+    for (from, to) in words.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<4>().0) {
+        // SAFETY: 16 readable and 16 writable bytes, and neither access wants alignment.
         unsafe {
-            let word = aes::Maps::leave(_mm256_loadu_si256(from.as_ptr().cast()));
-            _mm256_storeu_si256(to.as_mut_ptr().cast(), word);
+            let word = sse::Maps::leave(_mm_loadu_si128(from.as_ptr().cast()));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), word);
         }
     }
     out
-}
-
-/// An affine map of bytes as two tables, one for each half of the byte.
-struct Nibbles {
-    low: Vector,
-    high: Vector,
-}
-
-impl Nibbles {
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn of(table: &[Block; 2]) -> Self {
-        Self { low: broadcast(&table[0]), high: broadcast(&table[1]) }
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn look_up(&self, x: Vector) -> Vector {
-        let mask = _mm256_set1_epi8(15);
-        let low = _mm256_and_si256(x, mask);
-        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(x), mask);
-        xor(shuffle(self.low, low), shuffle(self.high, high))
-    }
 }
 
 const F_TABLE: [Block; 2] = nibble_tables(&maps::F);
