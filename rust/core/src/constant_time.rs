@@ -28,7 +28,7 @@ fn no_branch_and_no_address_depends_on_a_secret() {
     if !valgrind::is_running() {
         return;
     }
-    for backend in [Backend::Portable, Backend::X86_64] {
+    for backend in [Backend::Portable, Backend::X86_64Sse, Backend::X86_64] {
         cpu::force_under_valgrind(backend);
         let name = backend.name();
         watch_ciphers(name);
