@@ -55,7 +55,7 @@ def test_the_timing_lab_measures_every_back_end_and_looks_for_a_planted_leak(nam
     measured = outcome.notes.measured
     assert len(outcome.notes.trials) == len(available_backends())
     for backend_name in (*available_backends(), "planted"):
-        lines = [line for line in measured if line.startswith(backend_name)]
+        lines = [line for line in measured if line.startswith(f"{backend_name} ")]
         assert len(lines) > 6
         assert sum("Welch" in line for line in lines) == 3
         assert sum("finds" in line or "too few" in line for line in lines) == 1

@@ -65,10 +65,10 @@ def _measure(notes: Notes, name: str, classes: Classes, seconds: float) -> list[
     runs = [differences(times) for times in taken]
     for class_ in classes:
         values = "  ".join(f"{run[class_]:7.1f}" for run in runs)
-        notes.measure(f"{name:9} {class_:34} t = {values}")
-    notes.measure(f"{name:9} {_sharpness(taken)}")
+        notes.measure(f"{name:10} {class_:34} t = {values}")
+    notes.measure(f"{name:10} {_sharpness(taken)}")
     for times in taken:
-        notes.measure(f"{name:9} Welch's test, the worst of all crops: {_told(times)}")
+        notes.measure(f"{name:10} Welch's test, the worst of all crops: {_told(times)}")
     return runs
 
 
