@@ -118,7 +118,7 @@ def meterseal_calls() -> Calls:
         **_of_sizes(
             "sm4-cbc-decrypt",
             STREAMED,
-            lambda data: sm4.Cipher.decryptor(KEY, iv=IV, padding=False).update(data),
+            lambda data: sm4.cbc_decrypt(KEY, IV, data, padding=False),
         ),
     }
 

@@ -1,6 +1,7 @@
 //! Memory that is written before it is read, and therefore not cleared before it is written.
 #![allow(unsafe_code)]
 
+use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::slice;
 
@@ -151,6 +152,19 @@ pub fn vector<T>(
     // SAFETY: the room was that of the vector, which had the capacity, and so much is written.
     unsafe { bytes.set_len(length) };
     Ok((bytes, result))
+}
+
+/// Lets the frame of the calling function begin at a cache line.
+///
+/// Vectors that the compiler spills lie aligned only if something else in the frame must; otherwise
+/// it depends on the stack of the callers whether each of them lies across two lines.
+#[inline(always)]
+pub(crate) fn align_frame() {
+    #[repr(align(64))]
+    struct Line {
+        _start: u8,
+    }
+    black_box(&mut Line { _start: 0 });
 }
 
 /// Copies bytes into memory of the same length.

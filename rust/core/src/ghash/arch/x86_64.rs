@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::super::{Element, GhashKey, POWERS, fold, portable};
+use crate::memory::align_frame;
 use crate::sm4::Block;
 
 /// Takes whole blocks into the sum.
@@ -44,6 +45,7 @@ fn update_singles(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
 /// Two blocks in each register.
 #[target_feature(enable = "vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
 fn update_pairs(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
+    align_frame();
     let mut y = load(sum);
     let (batches, rest) = blocks.as_chunks::<POWERS>();
     for batch in batches {
@@ -59,6 +61,7 @@ fn update_pairs(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
 /// Four blocks in each register.
 #[target_feature(enable = "avx512f,avx512bw,vpclmulqdq,pclmulqdq,ssse3,sse4.1,avx2")]
 fn update_quads(sum: &mut Element, key: &GhashKey, blocks: &[Block]) {
+    align_frame();
     let mut y = load(sum);
     let (batches, rest) = blocks.as_chunks::<POWERS>();
     for batch in batches {

@@ -11,6 +11,7 @@ use core::arch::x86_64::{
     _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 
+use crate::memory::align_frame;
 use crate::sm3::BLOCK_SIZE;
 use crate::sm3::many::{States, compress_block};
 use crate::sm3::words::Words;
@@ -18,6 +19,7 @@ use crate::sm3::words::Words;
 /// Compresses eight strings of the same number of whole blocks.
 #[target_feature(enable = "avx2")]
 pub fn compress_8(states: &mut States<8>, strings: &[&[u8]; 8]) {
+    align_frame();
     // SAFETY: eight words are 32 bytes.
     let mut state = states.each_ref().map(|row| unsafe { Eight::load(row.as_ptr().cast()) });
     for start in (0..strings[0].len()).step_by(BLOCK_SIZE) {
@@ -32,6 +34,7 @@ pub fn compress_8(states: &mut States<8>, strings: &[&[u8]; 8]) {
 /// Compresses sixteen strings of the same number of whole blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub fn compress_16(states: &mut States<16>, strings: &[&[u8]; 16]) {
+    align_frame();
     // SAFETY: sixteen words are 64 bytes.
     let mut state = states.each_ref().map(|row| unsafe { Sixteen::load(row.as_ptr().cast()) });
     for start in (0..strings[0].len()).step_by(BLOCK_SIZE) {

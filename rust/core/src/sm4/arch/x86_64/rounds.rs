@@ -22,6 +22,7 @@ macro_rules! rounds {
             use super::rounds::{CHAIN, COUNT, ENCRYPT, MAKE};
             use super::$lanes::*;
 
+            use crate::memory::align_frame;
             use crate::sm4::{BLOCK_SIZE, Block, ROUNDS};
 
             /// Groups in flight at most.
@@ -214,6 +215,7 @@ macro_rules! rounds {
                 x: &mut [Words; GROUPS],
                 keys: &[u32; ROUNDS],
             ) {
+                align_frame();
                 let maps = Maps::new();
                 // X0 + T(X1 + X2 + X3 + rk); X3 is the newest word and is added last.
                 let step = |x0, x1, x2, x3, key| maps.round(x0, xor3(xor(x1, splat(key)), x2, x3));
