@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import cryptography
@@ -63,7 +64,7 @@ class Library:
         count = 1
         while True:
             start = time.process_time()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 call()
             spent = time.process_time() - start
             if spent >= seconds / 2:
@@ -113,13 +114,9 @@ def meterseal_calls() -> Calls:
         "sm2-ecdh-batch": lambda: sm2.exchange_ecdh_batch([(key, public)] * BATCH),
         "sm3-many/1024": lambda: sm3.sm3_batch([bytes(1024)] * BATCH),
         **_of_sizes("sm3", HASHED, sm3.sm3_digest),
-        **_of_sizes("sm4-gcm", SEALED, lambda data: gcm.encrypt(NONCE, data, AAD)),
-        **_of_sizes("sm4-ctr", STREAMED, lambda data: sm4.ctr(KEY, IV, data)),
-        **_of_sizes(
-            "sm4-cbc-decrypt",
-            STREAMED,
-            lambda data: sm4.cbc_decrypt(KEY, IV, data, padding=False),
-        ),
+        **_of_sizes("sm4-gcm", SEALED, gcm.encrypt, (NONCE,), (AAD,)),
+        **_of_sizes("sm4-ctr", STREAMED, sm4.ctr, (KEY, IV)),
+        **_of_sizes("sm4-cbc-decrypt", STREAMED, sm4.cbc_decrypt, (KEY, IV), (False,)),
     }
 
 
@@ -183,7 +180,7 @@ def western_calls() -> Calls:
         "sm2-verify": lambda: public.verify(signature, DIGEST, prehashed),
         "sm2-ecdh": lambda: key.exchange(ec.ECDH(), public),
         **_of_sizes("sm3", HASHED, lambda data: _hashed(hashes.Hash(hashes.SHA256()), data)),
-        **_of_sizes("sm4-gcm", SEALED, lambda data: gcm.encrypt(NONCE, data, AAD)),
+        **_of_sizes("sm4-gcm", SEALED, gcm.encrypt, (NONCE,), (AAD,)),
     }
 
 
@@ -194,8 +191,15 @@ def _with_signatures(
     return [(key.public_key(), signature, message) for (key, message), signature in made]
 
 
-def _of_sizes(work: str, sizes: tuple[int, ...], call: Callable[[bytes], object]) -> Calls:
-    return {f"{work}/{size}": partial(call, bytes(size)) for size in sizes}
+def _of_sizes(
+    work: str,
+    sizes: tuple[int, ...],
+    call: Callable[..., object],
+    before: tuple[object, ...] = (),
+    after: tuple[object, ...] = (),
+) -> Calls:
+    """The call of data of each size, with the arguments before and after; nothing in between."""
+    return {f"{work}/{size}": partial(call, *before, bytes(size), *after) for size in sizes}
 
 
 def _sm4(mode: modes.Mode) -> Cipher[modes.Mode]:
