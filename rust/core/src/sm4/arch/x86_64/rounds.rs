@@ -19,7 +19,7 @@ macro_rules! rounds {
             use core::ops::Range;
 
             use super::super::text::Text;
-            use super::rounds::{CHAIN, COUNT, ENCRYPT, MAKE};
+            use super::rounds::{CHAIN, COUNT, DECRYPT, ENCRYPT, MAKE};
             use super::$lanes::*;
 
             use crate::memory::align_frame;
@@ -87,10 +87,7 @@ macro_rules! rounds {
                         *x = enter(rows(text.group(index)));
                     }
                 }
-                match MODE {
-                    ENCRYPT | COUNT | MAKE => all_rounds::<GROUPS, false>(&mut x, keys),
-                    _ => all_rounds::<GROUPS, true>(&mut x, keys),
-                }
+                all_rounds::<GROUPS, MODE>(&mut x, keys);
                 for (index, x) in x.into_iter().enumerate() {
                     let mut result = leave(x);
                     if MODE == COUNT {
@@ -150,7 +147,7 @@ macro_rules! rounds {
                     for (x, group) in x.iter_mut().zip(&batch) {
                         *x = add(*x, enter(rows(group)));
                     }
-                    all_rounds::<GROUPS, false>(&mut x, keys);
+                    all_rounds::<GROUPS, ENCRYPT>(&mut x, keys);
                     for (x, group) in x.iter_mut().zip(&mut batch) {
                         if KEEP {
                             put(group, leave(*x));
@@ -211,11 +208,12 @@ macro_rules! rounds {
 
             #[target_feature(enable = $features)]
             #[inline]
-            fn all_rounds<const GROUPS: usize, const REVERSED: bool>(
+            fn all_rounds<const GROUPS: usize, const MODE: u8>(
                 x: &mut [Words; GROUPS],
                 keys: &[u32; ROUNDS],
             ) {
                 align_frame();
+                let reversed = matches!(MODE, DECRYPT | CHAIN);
                 let maps = Maps::new();
                 // X0 + T(X1 + X2 + X3 + rk); X3 is the newest word and is added last.
                 let step = |x0, x1, x2, x3, key| maps.round(x0, xor3(xor(x1, splat(key)), x2, x3));
@@ -224,7 +222,7 @@ macro_rules! rounds {
                     let mut four = [0; 4];
                     for (step, key) in four.iter_mut().enumerate() {
                         let round = 4 * quarter + step;
-                        *key = keys[if REVERSED { ROUNDS - 1 - round } else { round }];
+                        *key = keys[if reversed { ROUNDS - 1 - round } else { round }];
                     }
                     for [x0, x1, x2, x3] in &mut *x {
                         *x0 = step(*x0, *x1, *x2, *x3, four[0]);
