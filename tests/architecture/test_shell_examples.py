@@ -73,9 +73,12 @@ ONLY_READ = {
     " tests/peers/test_gotlcp.py": SUITE,
     "python benchmarks/connections.py --sockets 10000 --loopback 256"
     " --json build/bench.json": MEASURES,
+    'python benchmarks/connections.py --cold --held 0 --only "TLS_SM4_GCM_SM3, curveSM2"': MEASURES,
     "python benchmarks/python_share.py": MEASURES,
     "python benchmarks/primitives.py --chart speed.svg": MEASURES,
     "python benchmarks/primitives.py --only sm2": MEASURES,
+    "python benchmarks/primitives.py --rounds 25 --only sm4": MEASURES,
+    "python benchmarks/primitives.py --rounds 25 --only sm3": MEASURES,
     "python benchmarks/instructions.py": MEASURES,
     "METERSEAL_BACKEND=x86-64 valgrind --tool=callgrind --callgrind-out-file=build/sign.out"
     " target/valgrind/release/examples/contestant sm2-sign 200": "needs what instructions.py built",
