@@ -9,6 +9,8 @@ use zeroize::Zeroize;
 
 use crate::error::Error;
 
+const TOO_SHORT: Error = Error::InvalidInput("the output is too short");
+
 /// Room for a result of known length, which is written from front to end.
 pub struct Room<'a> {
     memory: &'a mut [MaybeUninit<u8>],
@@ -27,6 +29,14 @@ impl<'a> Room<'a> {
     #[must_use]
     pub fn left(&self) -> usize {
         self.memory.len() - self.written
+    }
+
+    /// Asks for room before anything is written, where all of it or nothing shall be.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if there is not so much left.
+    pub(crate) fn require(&self, length: usize) -> Result<(), Error> {
+        if length <= self.left() { Ok(()) } else { Err(TOO_SHORT) }
     }
 
     /// What has been written.
@@ -60,7 +70,7 @@ impl<'a> Room<'a> {
         write: impl FnOnce(&mut [MaybeUninit<u8>]) -> &mut [u8],
     ) -> Result<&mut [u8], Error> {
         let memory = self.memory[self.written..].get_mut(..length);
-        let memory = memory.ok_or(Error::InvalidInput("the output is too short"))?;
+        let memory = memory.ok_or(TOO_SHORT)?;
         let bytes = write_all(memory, write);
         self.written += length;
         Ok(bytes)

@@ -97,9 +97,7 @@ impl CbcSealer {
         data: &[u8],
         room: &mut Room<'_>,
     ) -> Result<(), Error> {
-        if room.left() < self.sealed_length(data.len())? {
-            return Err(Error::InvalidInput("the output is too short for the records"));
-        }
+        room.require(self.sealed_length(data.len())?)?;
         let count = data.len().div_ceil(MAX_FRAGMENT).max(1);
         if self.sequence + count as u64 > DEFAULT_RECORD_LIMIT {
             return Err(Error::Exhausted);

@@ -207,9 +207,7 @@ impl GcmSealer {
         data: &[u8],
         room: &mut Room<'_>,
     ) -> Result<(), Error> {
-        if room.left() < self.sealed_length(data.len())? {
-            return Err(Error::InvalidInput("the output is too short for the records"));
-        }
+        room.require(self.sealed_length(data.len())?)?;
         let count = self.count(data.len()) as u64;
         if self.sequence.checked_add(count).is_none_or(|end| end > self.limits.records) {
             return Err(Error::Exhausted);

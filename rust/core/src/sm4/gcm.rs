@@ -89,10 +89,11 @@ impl Gcm {
         last: &mut [u8],
     ) -> Result<(), Error> {
         check_lengths(nonce, aad, data.len() as u64)?;
-        let length = data.len().checked_sub(last.len()).filter(|length| *length <= room.left());
-        let Some((first, rest)) = length.map(|length| data.split_at(length)) else {
-            return Err(Error::InvalidInput("the output has not the length of the plaintext"));
+        let Some(length) = data.len().checked_sub(last.len()) else {
+            return Err(Error::InvalidInput("the data is shorter than the end of it asked for"));
         };
+        room.require(length)?;
+        let (first, rest) = data.split_at(length);
         let mut message = Message::new(self, nonce, aad, data.len());
         message.check(self, data, tag)?;
         message.keystream.apply_to::<Last32Bits>(&self.key, first, room)?;
